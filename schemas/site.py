@@ -1,0 +1,355 @@
+"""The site file: policy, rooms, cameras, seats and timetable of one school.
+
+`load_site` reports all mistakes at once, each with its line. Polygons are fractions (0..1) of the
+picture's width and height, so that they hold for a camera's main stream and its sub-stream.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from schemas import yaml_places
+from schemas.errors import SettingsError, SiteFileError
+from schemas.policy import PolicyRules, describe_profiles, resolve
+
+MAX_SITE_FILE_BYTES: Final = 8 << 20
+ACTIVITIES: Final = (
+    "unknown",
+    "lecture",
+    "discussion",
+    "seatwork",
+    "exam",
+    "groupwork",
+    "break",
+)
+WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+_PLACEHOLDER: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+Slug = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$",
+        description="lower-case letters, digits, '.', '_' and '-'",
+    ),
+]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Activity = Literal["unknown", "lecture", "discussion", "seatwork", "exam", "groupwork", "break"]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Calibration(_Part):
+    """Head direction, as the camera sees it, of somebody who faces the front, in degrees."""
+
+    yaw_deg: float = Field(ge=-180, lt=180, description="+ = nose to image right")
+    pitch_deg: float = Field(ge=-90, le=90, description="+ = up")
+
+
+def _check_polygon(points: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+    twice_area = sum(
+        x0 * y1 - x1 * y0
+        for (x0, y0), (x1, y1) in zip(points, points[1:] + points[:1], strict=True)
+    )
+    if abs(twice_area) < 1e-6:
+        raise ValueError("the polygon has no area")
+    return points
+
+
+class Seat(_Part):
+    """One seat in one camera's picture: where the centre of the student's face is."""
+
+    polygon: Annotated[
+        tuple[tuple[Fraction, Fraction], ...],
+        Field(min_length=3, max_length=32),
+        AfterValidator(_check_polygon),
+    ]
+    calibration: Calibration | None = None
+
+
+class Camera(_Part):
+    """One camera, or a film that is played as if it were one."""
+
+    id: Slug
+    url: str = Field(min_length=1, max_length=2000)
+    enabled: bool = True
+    analysis_fps: float = Field(default=5.0, gt=0, le=30)
+    loop: bool = False  # films only
+    calibration: Calibration | None = None
+    seats: dict[Annotated[str, Field(min_length=1, max_length=32)], Seat] = Field(
+        default_factory=dict, max_length=500
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, url: str) -> str:
+        parts = urlsplit(_PLACEHOLDER.sub("x", url))
+        if parts.scheme and len(parts.scheme) > 1 and parts.scheme not in {"rtsp", "rtsps", "file"}:
+            raise ValueError(f"{parts.scheme!r} is not supported: use rtsp, rtsps or a film's path")
+        password = urlsplit(url).password if parts.scheme.startswith("rtsp") else None
+        if password and not _PLACEHOLDER.fullmatch(password):
+            raise ValueError(
+                "a password must not stand in the site file: write "
+                "rtsp://USER:${CAMERA_PASSWORD}@HOST/… and set CAMERA_PASSWORD in the environment"
+            )
+        return url
+
+    @property
+    def is_film(self) -> bool:
+        """Whether the url is a film's path and not a network camera."""
+        return not self.url.startswith(("rtsp://", "rtsps://"))
+
+    @property
+    def secret_names(self) -> tuple[str, ...]:
+        """Names of the environment variables that the url needs."""
+        return tuple(_PLACEHOLDER.findall(self.url))
+
+    def resolved_url(self, environ: Mapping[str, str] = os.environ) -> str:
+        """The url with its `${NAME}` placeholders filled. A secret: never log it.
+
+        Raises:
+            SettingsError: a named environment variable is not set.
+        """
+        missing = [name for name in self.secret_names if name not in environ]
+        if missing:
+            raise SettingsError(
+                f"camera {self.id!r} needs the environment variable {', '.join(missing)}"
+            )
+        return _PLACEHOLDER.sub(lambda match: environ[match[1]], self.url)
+
+
+class Room(_Part):
+    """A room and the cameras in it."""
+
+    id: Slug
+    name: str = Field(default="", max_length=200)
+    capacity: int | None = Field(default=None, ge=1, le=1000)
+    cameras: tuple[Camera, ...] = Field(min_length=1, max_length=31)
+
+    @property
+    def seat_labels(self) -> tuple[str, ...]:
+        """Labels of all seats that any of the room's cameras sees, sorted."""
+        return tuple(sorted({label for camera in self.cameras for label in camera.seats}))
+
+
+class TimetableRule(_Part):
+    """A lesson that is held every week, in the site's local time."""
+
+    id: Slug
+    room: Slug
+    weekdays: tuple[Weekday, ...] = Field(min_length=1, max_length=7)
+    start: dt.time
+    end: dt.time
+    class_id: Slug | None = Field(default=None, alias="class")
+    activity: Activity = "unknown"
+    valid_from: dt.date | None = Field(default=None, alias="from")
+    valid_until: dt.date | None = Field(default=None, alias="until")
+
+    @field_validator("start", "end", mode="before")
+    @classmethod
+    def _quoted_time(cls, value: object) -> object:
+        if isinstance(value, int):  # YAML reads an unquoted 10:30 as 630
+            raise ValueError('write the time in quotes, like "08:30"')  # noqa: TRY004  pydantic's own
+        return value
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        if self.end <= self.start:
+            raise ValueError("the lesson ends before it starts")
+        if self.valid_from and self.valid_until and self.valid_until < self.valid_from:
+            raise ValueError("'until' lies before 'from'")
+        return self
+
+
+class Policy(_Part):
+    """The profile, and where the site is stricter than it."""
+
+    profile: str
+    per_student: bool | None = None
+    expression: bool | None = None
+    k: int | None = Field(default=None, ge=1, le=100)
+
+    @model_validator(mode="after")
+    def _check_permitted(self) -> Self:
+        self.rules()
+        return self
+
+    def rules(self) -> PolicyRules:
+        """What is in force."""
+        return resolve(
+            self.profile, per_student=self.per_student, expression=self.expression, k=self.k
+        )
+
+
+class SiteInfo(_Part):
+    """The school itself."""
+
+    id: Slug
+    name: str = Field(default="", max_length=200)
+    time_zone: str
+
+    @field_validator("time_zone")
+    @classmethod
+    def _check_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(
+                f"{name!r} is not a time zone; use a name like Europe/Amsterdam"
+            ) from None
+        return name
+
+
+class Site(_Part):
+    """A whole site file."""
+
+    version: Literal[1]
+    site: SiteInfo
+    policy: Policy
+    rooms: tuple[Room, ...] = Field(min_length=1, max_length=10_000)
+    timetable: tuple[TimetableRule, ...] = Field(default=(), max_length=100_000)
+
+    @field_validator("policy", mode="before")
+    @classmethod
+    def _short_policy(cls, value: object) -> object:
+        return {"profile": value} if isinstance(value, str) else value
+
+    @property
+    def rules(self) -> PolicyRules:
+        """The policy in force."""
+        return self.policy.rules()
+
+    @property
+    def time_zone(self) -> ZoneInfo:
+        """The site's zone."""
+        return ZoneInfo(self.site.time_zone)
+
+    def cameras(self) -> Iterator[tuple[Room, Camera]]:
+        """Every enabled camera with its room."""
+        for room in self.rooms:
+            for camera in room.cameras:
+                if camera.enabled:
+                    yield room, camera
+
+    def room(self, room_id: str) -> Room | None:
+        """The room of that id."""
+        return next((room for room in self.rooms if room.id == room_id), None)
+
+
+def load_site(path: Path) -> Site:
+    """Read and check a site file.
+
+    Raises:
+        SiteFileError: all mistakes at once, each with its line.
+    """
+    name = str(path)
+    try:
+        if path.stat().st_size > MAX_SITE_FILE_BYTES:
+            raise SiteFileError(name, [f"larger than {MAX_SITE_FILE_BYTES >> 20} MiB"])
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SiteFileError(name, ["no such file; `facepose init` writes one"]) from None
+    except (OSError, UnicodeDecodeError) as exc:
+        raise SiteFileError(name, [f"cannot be read: {exc}"]) from exc
+    return parse_site(text, name)
+
+
+def parse_site(text: str, name: str = "site.yaml") -> Site:
+    """As `load_site`, from text."""
+    try:
+        document, lines = yaml_places.parse(text)
+    except yaml.YAMLError as exc:
+        raise SiteFileError(name, [f"not YAML: {' '.join(str(exc).split())}"]) from exc
+    if not isinstance(document, dict):
+        raise SiteFileError(name, ["line 1: expected keys like 'site:' and 'rooms:'"])
+    mistakes: list[tuple[int, str]] = []
+    site: Site | None = None
+    try:
+        site = Site.model_validate(document)
+    except ValidationError as exc:
+        errors = exc.errors(include_url=False, include_input=False)
+        places = [tuple(error["loc"]) for error in errors]
+        mistakes += [
+            (yaml_places.line_of(lines, place), _sentence(place, error["type"], error["msg"]))
+            for place, error in zip(places, errors, strict=True)
+            if not (error["type"] == "too_short" and _has_deeper(place, places))
+        ]
+    mistakes += [
+        (yaml_places.line_of(lines, place), f"{_dotted(place)}: {text_}")
+        for place, text_ in _relations(document)
+    ]
+    if mistakes or site is None:
+        raise SiteFileError(name, [f"line {line}: {text_}" for line, text_ in sorted(mistakes)])
+    return site
+
+
+def _has_deeper(place: yaml_places.Place, places: list[yaml_places.Place]) -> bool:
+    """Whether something below `place` is wrong too: then its length is only a consequence."""
+    return any(len(p) > len(place) and p[: len(place)] == place for p in places)
+
+
+def _sentence(place: yaml_places.Place, kind: str, message: str) -> str:
+    if place == ("policy",) and kind == "missing":
+        return f"policy: is required: nothing is silently on or off; choose\n{describe_profiles()}"
+    message = message.removeprefix("Value error, ")
+    if kind == "extra_forbidden":
+        message = "unknown key"
+    return f"{_dotted(place)}: {message}"
+
+
+def _dotted(place: yaml_places.Place) -> str:
+    text = ""
+    for part in place:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def _relations(document: Mapping[str, Any]) -> Iterator[tuple[yaml_places.Place, str]]:
+    """Mistakes between parts, looked for in the raw document so that they show beside the rest."""
+    rooms: dict[str, int] = {}
+    cameras: dict[str, str] = {}
+    for r, room in enumerate(_dicts(document.get("rooms"))):
+        if (room_id := room.get("id")) in rooms:
+            yield ("rooms", r, "id"), f"room {room_id!r} stands twice"
+        rooms[str(room_id)] = r
+        for c, camera in enumerate(_dicts(room.get("cameras"))):
+            camera_id = str(camera.get("id"))
+            if camera_id in cameras:
+                yield (
+                    ("rooms", r, "cameras", c, "id"),
+                    f"camera {camera_id!r} stands twice (also in room {cameras[camera_id]!r}); "
+                    "camera ids are unique in the whole site",
+                )
+            cameras[camera_id] = str(room_id)
+    rules: set[str] = set()
+    for t, rule in enumerate(_dicts(document.get("timetable"))):
+        if (rule_id := str(rule.get("id"))) in rules:
+            yield ("timetable", t, "id"), f"timetable rule {rule_id!r} stands twice"
+        rules.add(rule_id)
+        if str(rule.get("room")) not in rooms:
+            yield ("timetable", t, "room"), f"there is no room {rule.get('room')!r}"
+
+
+def _dicts(value: object) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
