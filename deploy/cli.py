@@ -1,0 +1,260 @@
+"""The `facepose` command: parse, load, build, run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Final, NoReturn
+
+import typer
+from rich.console import Console
+
+from deploy import exit_codes
+from deploy.process_setup import configure_logs, stop_on_signals
+from schemas.errors import FacePoseError, SettingsError, SiteFileError
+from schemas.settings import Settings, load_settings
+from schemas.site import Site
+from schemas.site_file import load_site
+
+console: Final = Console()
+errors: Final = Console(stderr=True)
+
+app: Final = typer.Typer(
+    name="facepose",
+    help="Classroom cameras in, per-student attention scores in PostgreSQL out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+weights_app: Final = typer.Typer(help="The networks' weights on this machine.", no_args_is_help=True)
+db_app: Final = typer.Typer(help="The database's tables.", no_args_is_help=True)
+app.add_typer(weights_app, name="weights")
+app.add_typer(db_app, name="db")
+
+SiteFile = Annotated[Path, typer.Argument(metavar="SITE.YAML", help="The site file.")]
+
+
+@app.command()
+def demo(
+    minutes: Annotated[
+        float, typer.Option(min=1, max=120, help="Length of the simulated lesson.")
+    ] = 2.0,
+    seed: Annotated[int, typer.Option(help="Seed of the lesson's script.")] = 7,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the servers running until Ctrl-C.")
+    ] = False,
+    summary: Annotated[
+        Path | None, typer.Option(help="Write the summary to this file as JSON.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write the lesson's page to this file as HTML.")
+    ] = Path("demo-report.html"),
+    state: Annotated[
+        Path, typer.Option(help="Folder for the embedded servers' files.")
+    ] = Path(".facepose/demo"),
+    prepare: Annotated[
+        bool, typer.Option("--prepare", help="Only get the weights and render the lesson.")
+    ] = False,
+) -> None:
+    """Run everything on simulated cameras: no camera, no server and no GPU needed."""
+    from deploy.demo.run import DemoOptions, prepare_demo, run_demo
+
+    options = DemoOptions(
+        minutes=minutes, seed=seed, keep=keep, summary=summary, report=report, state=state
+    )
+    if prepare:
+        prepare_demo(options, console)
+        return
+    settings = _settings()
+    run_demo(options, settings, console, stop_on_signals())
+
+
+@app.command()
+def up(
+    site_path: SiteFile,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = 1,
+) -> None:
+    """Run the whole pipeline on this machine, with embedded servers where no url is set."""
+    from deploy.local.up import run_up
+
+    site, settings = load_site(site_path), _settings()
+    run_up(site_path, site, settings, workers, console, stop_on_signals())
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(metavar="SITE.YAML")] = Path("site.yaml"),
+    profile: Annotated[str | None, typer.Option(help="Policy profile; asked for if absent.")] = None,
+    time_zone: Annotated[str | None, typer.Option(help="Like Europe/Amsterdam.")] = None,
+    name: Annotated[str | None, typer.Option(help="The school's name.")] = None,
+    camera: Annotated[
+        list[str] | None, typer.Option(help="ROOM=URL, once for each camera.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
+) -> None:
+    """Ask a few questions and write a commented site file."""
+    from deploy.init import run_init
+
+    run_init(path, profile, time_zone, name, camera or [], force, console)
+
+
+@app.command()
+def check(site_path: SiteFile) -> None:
+    """Verify everything before a start, and say what to do about each failure."""
+    from deploy.check import run_check
+
+    if not run_check(site_path, _settings(), console):
+        raise typer.Exit(exit_codes.FAILED)
+
+
+@app.command()
+def image(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Pictures or folders.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per picture.")] = False,
+    draw: Annotated[
+        Path | None, typer.Option(metavar="OUT", help="Annotated picture, or folder of them.")
+    ] = None,
+    expression: Annotated[bool, typer.Option(help="Also measure expressions.")] = True,
+) -> None:
+    """Find and measure every face in pictures."""
+    from workers.image import run_image
+
+    settings = _settings()
+    raise typer.Exit(
+        run_image(
+            paths,
+            as_json=as_json,
+            draw=draw,
+            expression=expression,
+            device=settings.device,
+            threads=settings.threads,
+        )
+    )
+
+
+@app.command()
+def ingest(
+    site_path: SiteFile,
+    shard: Annotated[str, typer.Option(help="i/n: every n-th camera from the i-th on.")] = "0/1",
+) -> None:
+    """Read the cameras and publish their frames (one service)."""
+    from ingest.runner import run_ingest
+
+    site, settings = _service(site_path)
+    run_ingest(
+        site,
+        settings,
+        shard=_shard(shard),
+        stop=stop_on_signals(),
+        folder=site_path.parent.absolute(),
+    )
+
+
+@app.command()
+def worker(site_path: SiteFile) -> None:
+    """Analyse frames (one service; start one per GPU)."""
+    from workers.runner import run_worker
+
+    site, settings = _service(site_path)
+    run_worker(site, settings, stop=stop_on_signals())
+
+
+@app.command()
+def aggregator(site_path: SiteFile) -> None:
+    """Turn faces into scores in PostgreSQL (one service)."""
+    from aggregator.runner import run_aggregator
+
+    site, settings = _service(site_path)
+    run_aggregator(site, settings, stop_on_signals())
+
+
+@app.command(name="simulate-cameras", hidden=True)
+def simulate_cameras(
+    folder: Annotated[Path, typer.Argument(help="Folder of films, NAME.mp4 each.")],
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 0,
+    announce: Annotated[Path | None, typer.Option(help="Write url and start time here.")] = None,
+    loop: Annotated[bool, typer.Option("--loop")] = False,
+) -> None:
+    """Serve films over RTSP in real time, as if they were cameras."""
+    from deploy.simulator.serve import serve_films
+
+    configure_logs()
+    serve_films(folder, port=port, announce=announce, loop=loop, stop=stop_on_signals())
+
+
+@weights_app.command("pull")
+def weights_pull(
+    names: Annotated[list[str] | None, typer.Argument(help="Which; all needed if absent.")] = None,
+) -> None:
+    """Fetch the networks' weights, verify their hashes and keep them in the cache."""
+    from deploy.weights_command import pull_with_progress
+
+    pull_with_progress(names or [], console)
+
+
+@weights_app.command("list")
+def weights_list() -> None:
+    """Show each network's weights: licence, origin, and whether they are here."""
+    from deploy.weights_command import show_weights
+
+    show_weights(console)
+
+
+@db_app.command("upgrade")
+def db_upgrade() -> None:
+    """Create the tables, or bring them to this version."""
+    from deploy.database_command import upgrade_database
+
+    upgrade_database(_settings().require_database_url(), console)
+
+
+@db_app.command("sync")
+def db_sync(
+    site_path: SiteFile,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+) -> None:
+    """Bring rooms, cameras, seats and calibrations of a site file into the tables."""
+    from deploy.database_command import sync_database
+
+    sync_database(_settings().require_database_url(), load_site(site_path), dry_run, console)
+
+
+def main() -> NoReturn:
+    """Run the command; every expected failure is a sentence and an exit status."""
+    try:
+        app(standalone_mode=True)
+    except (SettingsError, SiteFileError) as exc:
+        _fail(str(exc), exit_codes.CONFIG)
+    except FacePoseError as exc:
+        _fail(str(exc), exit_codes.UNAVAILABLE)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    sys.exit(exit_codes.OK)
+
+
+def _fail(text: str, status: int) -> NoReturn:
+    errors.print(text, style="red", highlight=False, markup=False, soft_wrap=True)
+    sys.exit(status)
+
+
+def _settings() -> Settings:
+    settings = load_settings()
+    configure_logs(settings.log_format)
+    return settings
+
+
+def _service(site_path: Path) -> tuple[Site, Settings]:
+    """What a service starts from; its metrics are served when a port is set."""
+    settings = _settings()
+    if settings.metrics_port:
+        from prometheus_client import start_http_server
+
+        start_http_server(settings.metrics_port, addr="127.0.0.1")
+    return load_site(site_path), settings
+
+
+def _shard(text: str) -> tuple[int, int]:
+    index, _, count = text.partition("/")
+    if index.isdigit() and count.isdigit() and int(index) < int(count):
+        return int(index), int(count)
+    raise typer.BadParameter(f"expected i/n with 0 <= i < n, got {text!r}", param_hint="--shard")

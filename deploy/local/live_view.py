@@ -1,0 +1,164 @@
+"""The live table of `up` and `demo`: what each camera and room is doing now.
+
+It reads the rooms' logs, as the aggregator does, and the newest windows from PostgreSQL; it
+changes nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import sqlalchemy as sa
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from schemas.errors import MessageError
+from schemas.messages import CameraStatus, FrameFaces, RoomMessage, decode_room_message
+from schemas.site import Site
+from schemas.streams import faces_stream
+from schemas.transport import TransportDownError, connect, last_id, read_log
+
+SPAN_S: Final = 10.0
+
+CLASS_INDEX: Final = sa.text(
+    """
+    SELECT r.slug, w.window_start, sum(w.sum_x) / nullif(sum(w.n_obs), 0) / 100.0 AS index,
+           count(*) FILTER (WHERE w.score IS NOT NULL) AS scored, count(*) AS students
+    FROM attention_windows w JOIN rooms r USING (room_id)
+    WHERE w.window_start = (SELECT max(x.window_start) FROM attention_windows x
+                            WHERE x.room_id = w.room_id AND x.window_start > :since)
+    GROUP BY r.slug, w.window_start
+    """
+)
+
+
+@dataclass
+class CameraView:
+    """What the log says about one camera."""
+
+    room_id: str
+    state: str = "waiting"
+    reason: str = ""
+    epoch: str = ""
+    last_seq: int = -1
+    analysed: int = 0
+    not_analysed: int = 0
+    refused: int = 0
+    newest_seq: int = -1
+    recent: deque[tuple[float, int, float]] = field(default_factory=lambda: deque(maxlen=400))
+
+    def feed(self, message: RoomMessage, now_s: float) -> None:
+        """Take in one message about this camera."""
+        if isinstance(message, CameraStatus):
+            self.state, self.reason = message.state, message.reason
+            self.epoch, self.last_seq = message.epoch, message.last_seq
+            self.refused = message.refused
+        elif isinstance(message, FrameFaces):
+            if message.outcome == "analysed":
+                self.analysed += 1
+                lag_s = (message.analysed_at - message.captured_at) / 1e9
+                self.recent.append((now_s, len(message.faces), lag_s))
+            else:
+                self.not_analysed += 1
+            if message.epoch == self.epoch:
+                self.newest_seq = max(self.newest_seq, message.seq)
+
+    def row(self, now_s: float) -> tuple[str, str, str, str, str]:
+        """State, frames per second, faces, lag and drops, as text."""
+        fresh = [entry for entry in self.recent if now_s - entry[0] <= SPAN_S]
+        state = self.state if not self.reason else f"{self.state}: {self.reason}"
+        if not fresh:
+            return state, "0.0", "–", "–", str(self.not_analysed + self.refused)
+        return (
+            state,
+            f"{len(fresh) / SPAN_S:.1f}",
+            str(fresh[-1][1]),
+            f"{max(lag for _, _, lag in fresh):.2f} s",
+            str(self.not_analysed + self.refused),
+        )
+
+
+class LiveView:
+    """Follows the rooms' logs and draws them as tables."""
+
+    def __init__(
+        self,
+        site: Site,
+        faces_url: str,
+        engine: sa.Engine,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._client = connect(faces_url)
+        self._engine = engine
+        self._clock = clock
+        self._started_s = clock()
+        self._rooms = [room.id for room in site.rooms]
+        self._positions = {room: last_id(self._client, faces_stream(room)) for room in self._rooms}
+        self.cameras = {camera.id: CameraView(room.id) for room, camera in site.cameras()}
+        self.note = ""
+
+    def update(self) -> None:
+        """Read what is new in the logs; a server that is away shows as a note."""
+        self.note = ""
+        try:
+            for room in self._rooms:
+                self._read(room)
+        except TransportDownError:
+            self.note = "observations server not reachable; waiting for it"
+
+    def _read(self, room: str) -> None:
+        while entries := read_log(
+            self._client, faces_stream(room), self._positions[room], count=500, block_ms=None
+        ):
+            for entry in entries:
+                self._positions[room] = entry.id
+                try:
+                    message = decode_room_message(entry.fields)
+                except MessageError:
+                    continue
+                camera = self.cameras.get(getattr(message, "camera_id", ""))
+                if camera is not None:
+                    camera.feed(message, self._clock())
+
+    def render(self, headline: str = "", restarts: Sequence[str] = ()) -> Group:
+        """The tables as they stand."""
+        lines = [Text(line, style="yellow") for line in (self.note, *restarts) if line]
+        return Group(Text(headline, style="bold"), self._cameras_table(), self._rooms_table(), *lines)
+
+    def _cameras_table(self) -> Table:
+        table = Table("camera", "room", "state", "fps", "faces", "lag", "drops", title="Cameras")
+        now_s = self._clock()
+        for camera_id, camera in self.cameras.items():
+            state, *figures = camera.row(now_s)
+            table.add_row(camera_id, camera.room_id, state, *figures)
+        return table
+
+    def _rooms_table(self) -> Table:
+        table = Table(
+            "room", "visual orientation index", "students scored", "window", title="Rooms, newest window"
+        )
+        try:
+            rows = {row.slug: row for row in self._newest_windows()}
+        except sa.exc.SQLAlchemyError:
+            self.note = self.note or "database not reachable; waiting for it"
+            rows = {}
+        for room in self._rooms:
+            row = rows.get(room)
+            if row is None:
+                table.add_row(room, "–", "–", "no window yet")
+            else:
+                index = "–" if row.index is None else f"{row.index:.0f} of 100"
+                scored = f"{row.scored} of {row.students}"
+                table.add_row(room, index, scored, f"{row.window_start:%H:%M:%S} UTC")
+        return table
+
+    def _newest_windows(self) -> Sequence[sa.Row[tuple[object, ...]]]:
+        since = sa.func.to_timestamp(self._started_s - 60)
+        with self._engine.connect() as connection:
+            bound = CLASS_INDEX.bindparams(since=connection.execute(sa.select(since)).scalar_one())
+            return connection.execute(bound).all()

@@ -1,0 +1,113 @@
+"""The whole pipeline on one machine: servers, tables, one process for each service."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from pydantic import SecretStr
+
+from deploy.local.servers import EmbeddedPostgres, EmbeddedValkey, FolderLock
+from deploy.local.supervisor import Service, Supervisor
+from schemas.settings import Settings
+from schemas.site import Site
+from schemas.site_file import load_site
+
+CAMERA_MB: Final = 8  # kept seconds x fps x JPEG size is about 4 MB; twice that
+LEAST_MB: Final = 128
+
+SERVICES: Final = ("ingest", "worker", "aggregator")
+
+
+@dataclass(frozen=True)
+class Servers:
+    """Urls of the three servers, and which of them were started here."""
+
+    settings: Settings
+    embedded: tuple[str, ...] = ()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of a child process: ours, with the servers' urls."""
+        return {
+            **os.environ,
+            "FRAMES_URL": self.settings.require_frames_url(),
+            "FACES_URL": self.settings.require_faces_url(),
+            "DATABASE_URL": self.settings.require_database_url(),
+        }
+
+
+def state_folder(site_path: Path, settings: Settings) -> Path:
+    """Where the embedded servers of a site keep their files."""
+    return (settings.state or site_path.parent / ".facepose").absolute()
+
+
+@contextmanager
+def running_servers(folder: Path, settings: Settings, cameras: int) -> Iterator[Servers]:
+    """Start an embedded server for each url that the settings do not name; stop them at the end.
+
+    Raises:
+        LocalError: the folder is in use, the disk is full, a server does not start.
+    """
+    urls: dict[str, SecretStr] = {}
+    with ExitStack() as cleanup:
+        cleanup.enter_context(FolderLock(folder))
+        if settings.database_url is None:
+            postgres = EmbeddedPostgres(folder / "postgres")
+            urls["database_url"] = SecretStr(postgres.start())
+            cleanup.callback(postgres.stop)
+        if settings.frames_url is None and settings.redis_url is None:
+            frames_mb = max(LEAST_MB, cameras * CAMERA_MB)
+            frames = EmbeddedValkey(folder / "frames", persistent=False, maxmemory_mb=frames_mb)
+            urls["frames_url"] = SecretStr(frames.start())
+            cleanup.callback(frames.stop)
+        if settings.faces_url is None and settings.redis_url is None:
+            faces = EmbeddedValkey(folder / "faces", persistent=True, maxmemory_mb=LEAST_MB * 4)
+            urls["faces_url"] = SecretStr(faces.start())
+            cleanup.callback(faces.stop)
+        yield Servers(settings.model_copy(update=urls), tuple(urls))
+
+
+@dataclass
+class Stack:
+    """A running pipeline for one site file."""
+
+    site_path: Path
+    site: Site
+    servers: Servers
+    supervisor: Supervisor
+    workers: int = 1
+    _names: list[str] = field(default_factory=list)
+
+    def start(self, arguments: Callable[[str], tuple[str, ...]] | None = None) -> None:
+        """Start every service."""
+        for service in SERVICES:
+            for number in range(self.workers if service == "worker" else 1):
+                name = f"{service}-{number}" if service == "worker" else service
+                extra = arguments(service) if arguments else ()
+                self.supervisor.start(
+                    Service(name, (service, str(self.site_path), *extra), self.servers.environment)
+                )
+                self._names.append(name)
+
+    def stop_ingest(self) -> None:
+        """Close the cameras cleanly, so that the rest can finish what is under way."""
+        self.supervisor.stop(["ingest"])
+
+    def stop(self) -> None:
+        """Stop every service, in the order of the data's flow."""
+        for service in SERVICES:
+            self.supervisor.stop([name for name in self._names if name.startswith(service)])
+
+
+def open_site(path: Path) -> Site:
+    """The site file at `path`, with film paths checked.
+
+    Raises:
+        SiteFileError: all its mistakes.
+    """
+    return load_site(path)

@@ -1,0 +1,118 @@
+"""`facepose up`: the whole pipeline on one machine, for as long as the user wants."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+import time
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.live import Live
+
+from deploy.local.live_view import LiveView
+from deploy.local.stack import Servers, Stack, running_servers, state_folder
+from deploy.local.supervisor import Supervisor
+from schemas.database import create_engine, upgrade
+from schemas.settings import Settings
+from schemas.site import Site
+from schemas.sync import sync_site
+from schemas.transport import redact_url
+from workers import weights
+
+REFRESH_S: Final = 1.0
+PLAIN_EVERY_S: Final = 10.0
+LAST_WINDOWS_S: Final = 20.0
+
+
+def run_up(
+    site_path: Path,
+    site: Site,
+    settings: Settings,
+    workers: int,
+    console: Console,
+    stop: threading.Event,
+) -> None:
+    """Start servers and services, show the live table, stop all of it on Ctrl-C or SIGTERM.
+
+    Raises:
+        FacePoseError: something needed for the start cannot be had; its text says what to do.
+    """
+    pull_needed_weights(site)
+    folder = state_folder(site_path, settings)
+    with running_servers(folder, settings, sum(1 for _ in site.cameras())) as servers:
+        prepare_database(site, servers, console)
+        supervisor = Supervisor(folder / "logs")
+        stack = Stack(site_path, site, servers, supervisor, workers)
+        try:
+            stack.start()
+            console.print(f"Logs: {folder / 'logs'}. Ctrl-C stops everything.", highlight=False)
+            show_live(stack, console, stop)
+            let_last_windows_through(stack, console, stop)
+        finally:
+            stack.stop()
+    console.print("Stopped.")
+
+
+def pull_needed_weights(site: Site) -> None:
+    """Pull the weights that this site's policy needs, and no others."""
+    weights.pull(["yunet", "face_landmarker", *(["mini_xception"] if site.rules.expression else [])])
+
+
+def prepare_database(site: Site, servers: Servers, console: Console) -> None:
+    """Create or upgrade the tables and bring the site file into them."""
+    url = servers.settings.require_database_url()
+    upgrade(url)
+    engine = create_engine(url)
+    report = sync_site(engine, site, at=dt.datetime.now(dt.UTC))
+    engine.dispose()
+    console.print(report.headline, highlight=False)
+    console.print(f"Database: {redact_url(url)}", highlight=False)
+
+
+def show_live(
+    stack: Stack, console: Console, stop: threading.Event, until_s: float | None = None
+) -> None:
+    """Show the table and watch over the services until `stop`, or until `until_s` (Unix time)."""
+    settings = stack.servers.settings
+    engine = create_engine(settings.require_database_url())
+    view = LiveView(stack.site, settings.require_faces_url(), engine)
+    title = stack.site.site.name or stack.site.site.id
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        next_plain_s = time.time() + PLAIN_EVERY_S
+        while not stop.wait(REFRESH_S) and (until_s is None or time.time() < until_s):
+            stack.supervisor.watch()
+            view.update()
+            left = "" if until_s is None else f", {max(0, until_s - time.time()):.0f} s left"
+            picture = view.render(title + left, _restarts(stack))
+            if console.is_terminal:
+                live.update(picture, refresh=True)
+            elif time.time() >= next_plain_s:  # a log file gets the table now and then
+                next_plain_s = time.time() + PLAIN_EVERY_S
+                console.print(picture)
+    engine.dispose()
+
+
+def let_last_windows_through(stack: Stack, console: Console, stop: threading.Event) -> None:
+    """Close the cameras, then give worker and aggregator the time to write what is under way."""
+    stack.stop_ingest()
+    stop.clear()
+    console.print(
+        f"Writing the last windows (up to {LAST_WINDOWS_S:.0f} s; Ctrl-C again stops at once)."
+    )
+    deadline_s = time.time() + LAST_WINDOWS_S
+    engine = create_engine(stack.servers.settings.require_database_url())
+    while time.time() < deadline_s and not stop.wait(0.5):
+        stack.supervisor.watch()
+        if not open_meetings(engine, stack.site):
+            break
+    engine.dispose()
+
+
+def _restarts(stack: Stack) -> list[str]:
+    return [
+        f"{name} was restarted {count} time(s)"
+        for name, count in stack.supervisor.restarts.items()
+        if count
+    ]

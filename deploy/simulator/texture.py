@@ -1,0 +1,177 @@
+"""A face painted by program: about 25 blurred shapes on skin, and a band of hair below it.
+
+The atlas is laid out by the canonical mesh's own uv (0..1 across and down), with the band of
+hair below 1; colours are red, green, blue.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.simulator import landmarks as lm
+from deploy.simulator.appearance import Appearance, Colour
+from deploy.simulator.head import HAIR_V
+
+SIZE: Final = 512  # texels across, and down to uv 1
+ROWS: Final = SIZE * 5 // 4
+MIP_LEVELS: Final = 5
+_SHIFT: Final = 4  # cv2 draws in 1/16 texel
+
+Atlas = NDArray[np.uint8]
+Points = NDArray[np.float64]
+
+
+def paint(look: Appearance, uv: NDArray[np.float64]) -> list[Atlas]:
+    """Paint one student's atlas.
+
+    Args:
+        look: the student.
+        uv: (468, 2) of the canonical mesh.
+
+    Returns:
+        Mip levels, each half the size of the one before: (ROWS/2^i, SIZE/2^i, 3) RGB.
+    """
+    brush = _Brush(look, uv * SIZE)
+    brush.skin()
+    brush.features()
+    brush.hair()
+    levels = [np.clip(brush.canvas, 0, 255).astype(np.uint8)]
+    while len(levels) < MIP_LEVELS:
+        last = levels[-1]
+        size = (last.shape[1] // 2, last.shape[0] // 2)
+        levels.append(np.asarray(cv2.resize(last, size, interpolation=cv2.INTER_AREA), np.uint8))
+    return levels
+
+
+class _Brush:
+    def __init__(self, look: Appearance, points: Points) -> None:
+        self._look = look
+        self._points = points
+        self._rng = np.random.default_rng([look.seed, 2])
+        self.canvas = np.empty((ROWS, SIZE, 3), np.float32)
+
+    def skin(self) -> None:
+        self.canvas[:] = self._look.skin
+        mottling = self._rng.normal(0, 1, (ROWS // 16, SIZE // 16)).astype(np.float32)
+        self.canvas += 5 * cv2.resize(mottling, (SIZE, ROWS), interpolation=cv2.INTER_CUBIC)[..., None]
+        red = _mixed(self._look.skin, (214, 96, 84), 0.30)
+        for cheek in (lm.LEFT_CHEEK, lm.RIGHT_CHEEK):
+            self._ellipse(self._points[cheek], (44, 36), red, blur=18, opacity=0.6)
+
+    def features(self) -> None:
+        dark = _mixed(self._look.skin, (40, 16, 10), 0.40)
+        for fold, lid in _EYES_AND_FOLDS:
+            # The socket's shade lies between the brow and the eye.
+            self._polygon([*fold, *reversed(lid)], dark, blur=3, opacity=0.45)
+        self._nose(dark)
+        self._mouth()
+        for upper, lower in _EYES:
+            self._eye(upper, lower)
+        brow = _mixed(self._look.hair, (30, 22, 18), 0.4)
+        for points in (lm.LEFT_BROW, lm.RIGHT_BROW):
+            self._polygon(points, brow, blur=2, opacity=0.85)
+
+    def hair(self) -> None:
+        top, bottom = int(HAIR_V[0] * SIZE) - 8, ROWS
+        strands = self._rng.normal(0, 1, (6, SIZE // 3)).astype(np.float32)
+        strands = cv2.resize(strands, (SIZE, bottom - top), interpolation=cv2.INTER_LINEAR)
+        self.canvas[top:bottom] = np.array(self._look.hair) + 10 * strands[..., None]
+        arc = [i for i in lm.FACE_OVAL if self._points[i, 1] < 0.33 * SIZE]
+        arc.sort(key=lambda i: float(self._points[i, 0]))
+        outer = self._points[arc]
+        middle = np.array([0.5, 0.5]) * SIZE
+        inner = middle + (outer - middle) * 0.885
+        jagged = inner + self._rng.normal(0, 3, inner.shape)
+        ring = np.concatenate([middle + (outer - middle) * 1.1, jagged[::-1]])
+        self._fill(ring, self._look.hair, blur=2, opacity=1.0)
+
+    def _nose(self, dark: Colour) -> None:
+        for nostril in lm.NOSTRILS:
+            inward = self._points[lm.NOSE_BASE] * 0.4 + self._points[nostril] * 0.6
+            self._ellipse(inward, (9, 5), _mixed(dark, (30, 10, 8), 0.6), blur=3, opacity=0.8)
+        for side in (-1, 1):
+            flank = self._points[lm.NOSE_BASE] + (side * 36, -22)
+            self._ellipse(flank, (5, 16), dark, blur=5, opacity=0.45)
+        bridge = self._points[lm.NOSE_BASE] + (0, -60)
+        light = _mixed(self._look.skin, (255, 246, 236), 0.4)
+        self._ellipse(bridge, (7, 46), light, blur=6, opacity=0.5)
+
+    def _mouth(self) -> None:
+        lips = _mixed(self._look.skin, (168, 52, 60), 0.50)
+        self._polygon(lm.OUTER_LIPS, lips, blur=2, opacity=0.9)
+        below = self._points[17] + (0, 16)
+        self._ellipse(below, (30, 6), _mixed(self._look.skin, (60, 24, 16), 0.35), 5, 0.5)
+        self._line(lm.UPPER_INNER_LIP, _mixed(lips, (50, 10, 12), 0.65), thickness=4, blur=1)
+        inside = [*lm.UPPER_INNER_LIP, *reversed(lm.LOWER_INNER_LIP)]
+        self._polygon(inside, (226, 216, 204), blur=0, opacity=0.9)
+
+    def _eye(self, upper: Sequence[int], lower: Sequence[int]) -> None:
+        outline = [*upper, *reversed(lower)]
+        corners = self._points[[upper[0], upper[-1]]]
+        middle = (self._points[upper[4]] + self._points[lower[4]]) / 2
+        width = float(np.linalg.norm(corners[1] - corners[0]))
+        before = self.canvas.copy()
+        self._polygon(outline, (232, 228, 224), blur=1, opacity=1.0)
+        self._ellipse(middle, (width * 0.21,) * 2, (70, 46, 34), blur=1, opacity=1.0)
+        self._ellipse(middle, (width * 0.10,) * 2, (18, 14, 14), blur=1, opacity=1.0)
+        # Nothing of white or iris may stand outside the lids.
+        inside = self._mask(self._points[outline], blur=1)[..., None]
+        self.canvas = before + (self.canvas - before) * inside
+        self._line(upper, (36, 24, 20), thickness=5, blur=1)
+        self._line(lower, _mixed(self._look.skin, (70, 34, 28), 0.5), thickness=2, blur=1)
+
+    def _polygon(self, indices: Sequence[int], colour: Colour, blur: int, opacity: float) -> None:
+        self._fill(self._points[list(indices)], colour, blur, opacity)
+
+    def _fill(self, points: Points, colour: Colour, blur: int, opacity: float) -> None:
+        self._blend(self._mask(points, blur), colour, opacity)
+
+    def _mask(self, points: Points, blur: int) -> NDArray[np.float32]:
+        mask = np.zeros((ROWS, SIZE), np.float32)
+        cv2.fillPoly(mask, [_fixed(points)], (1.0,), lineType=cv2.LINE_8, shift=_SHIFT)
+        return _blurred(mask, blur)
+
+    def _ellipse(
+        self, centre: Points, radii: tuple[float, float], colour: Colour, blur: int, opacity: float
+    ) -> None:
+        around = np.linspace(0, 2 * np.pi, 40, endpoint=False)[:, None]
+        points = centre + np.concatenate([radii[0] * np.cos(around), radii[1] * np.sin(around)], 1)
+        self._fill(points, colour, blur, opacity)
+
+    def _line(self, indices: Sequence[int], colour: Colour, thickness: int, blur: int) -> None:
+        mask = np.zeros((ROWS, SIZE), np.float32)
+        points = _fixed(self._points[list(indices)])
+        cv2.polylines(mask, [points], isClosed=False, color=(1.0,), thickness=thickness, shift=_SHIFT)
+        self._blend(_blurred(mask, blur), colour, 0.9)
+
+    def _blend(self, mask: NDArray[np.float32], colour: Colour, opacity: float) -> None:
+        share = (mask * opacity)[..., None]
+        self.canvas += (np.array(colour, np.float32) - self.canvas) * share
+
+
+_EYES: Final = (
+    (lm.LEFT_UPPER_LID, lm.LEFT_LOWER_LID),
+    (lm.RIGHT_UPPER_LID, lm.RIGHT_LOWER_LID),
+)
+_EYES_AND_FOLDS: Final = (
+    (lm.LEFT_UPPER_FOLD, lm.LEFT_UPPER_LID),
+    (lm.RIGHT_UPPER_FOLD, lm.RIGHT_UPPER_LID),
+)
+
+
+def _fixed(points: Points) -> NDArray[np.int32]:
+    return np.round(points * (1 << _SHIFT)).astype(np.int32)
+
+
+def _blurred(mask: NDArray[np.float32], blur: int) -> NDArray[np.float32]:
+    return np.asarray(cv2.GaussianBlur(mask, (0, 0), blur), np.float32) if blur else mask
+
+
+def _mixed(colour: Colour, other: Colour, share: float) -> Colour:
+    red, green, blue = (
+        round(a * (1 - share) + b * share) for a, b in zip(colour, other, strict=True)
+    )
+    return red, green, blue

@@ -1,0 +1,172 @@
+"""The connection to PostgreSQL, and its migrations.
+
+DatabaseError
+├── DatabaseUnavailableError   no server answers, or it does not let us in: wait or fix the url
+└── DatabaseVersionError       migrated by a newer version of this program
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import sqlalchemy
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.pool import NullPool
+
+from schemas.errors import FacePoseError, SettingsError
+from schemas.partitions import DAYS_AHEAD, ensure_partitions
+
+_MIGRATION_LOCK: Final = 0x0FACE_0001
+_CONNECT_TIMEOUT_S: Final = 5
+
+
+class DatabaseError(FacePoseError):
+    """PostgreSQL cannot be used as it is."""
+
+
+class DatabaseUnavailableError(DatabaseError):
+    """No server answers, or it does not let us in."""
+
+
+class DatabaseVersionError(DatabaseError):
+    """The database was migrated by a newer version of this program."""
+
+
+def create_engine(url: str, *, pooled: bool = True) -> Engine:
+    """An engine for `postgresql://…`; its sessions run in UTC, a dead connection is replaced.
+
+    Args:
+        url: `postgresql://USER:PASSWORD@HOST/NAME`.
+        pooled: keep connections open between uses.
+
+    Raises:
+        SettingsError: this is not a PostgreSQL url.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:  # its text repeats the url, and with it the password
+        raise SettingsError(
+            "DATABASE_URL is not a url; write postgresql://USER:PASSWORD@HOST/NAME"
+        ) from None
+    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
+        raise SettingsError(f"DATABASE_URL names {parsed.drivername!r}; only postgresql is known")
+    pool: dict[str, Any] = {"pool_pre_ping": True} if pooled else {"poolclass": NullPool}
+    engine = sqlalchemy.create_engine(
+        parsed.set(drivername="postgresql+psycopg"),
+        connect_args={"connect_timeout": _CONNECT_TIMEOUT_S, "application_name": "facepose"},
+        **pool,
+    )
+    event.listen(engine, "connect", _use_utc)
+    return engine
+
+
+def upgrade(
+    url: str, *, now: dt.datetime, progress: Callable[[str], None] = lambda _line: None
+) -> list[str]:
+    """Migrate to the newest tables and create partitions from `now` on; safe to run at any time.
+
+    Two services that upgrade at once wait for each other.
+
+    Returns:
+        One sentence for each thing that was done; empty: all was up to date.
+
+    Raises:
+        DatabaseUnavailableError, DatabaseVersionError, SettingsError
+    """
+    done: list[str] = []
+
+    def say(line: str) -> None:
+        done.append(line)
+        progress(line)
+
+    with _connected(url) as connection, _locked(connection):
+        _refuse_newer(connection)
+        command.upgrade(alembic_config(connection, say), "head")
+        created = ensure_partitions(connection, now, DAYS_AHEAD)
+        connection.commit()
+        if created:
+            say(f"created {len(created)} partitions, up to {DAYS_AHEAD} days ahead")
+    return done
+
+
+def current_revision(connection: Connection) -> str | None:
+    """The migration that the database stands at; None: it has no tables of ours yet."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def head_revision() -> str | None:
+    """The newest migration that this program knows."""
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def alembic_config(connection: Connection, say: Callable[[str], None]) -> Config:
+    """Alembic's configuration for a connection, told in sentences."""
+    config = _config()
+
+    def applied(*, step: Any, **_: object) -> None:  # noqa: ANN401  Alembic's untyped MigrationInfo
+        way = "applied" if step.is_upgrade else "took back"
+        revision = step.up_revision
+        say(f"{way} migration {revision.revision}: {revision.doc}")
+
+    config.attributes["connection"] = connection
+    config.attributes["on_version_apply"] = applied
+    return config
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "schemas:migrations")
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def _use_utc(connection: Any, _record: object) -> None:  # noqa: ANN401  the driver's own type
+    connection.execute("SET TIME ZONE 'UTC'")
+    connection.commit()
+
+
+@contextmanager
+def _connected(url: str) -> Iterator[Connection]:
+    """A connection of its own, with the driver's refusal in words."""
+    engine = create_engine(url, pooled=False)
+    try:
+        connection = engine.connect()
+    except OperationalError as exc:
+        where = f"{engine.url.host or engine.url.query.get('host', 'this machine')}"
+        reason = str(exc.orig).strip().splitlines()[0]
+        raise DatabaseUnavailableError(f"PostgreSQL at {where}: {reason}") from exc
+    with connection:
+        yield connection
+
+
+@contextmanager
+def _locked(connection: Connection) -> Iterator[None]:
+    """Hold the migration lock for the session, across Alembic's own transactions."""
+    connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _MIGRATION_LOCK})
+    connection.commit()
+    try:
+        yield
+    finally:
+        connection.rollback()
+        connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _MIGRATION_LOCK})
+        connection.commit()
+
+
+def _refuse_newer(connection: Connection) -> None:
+    revision = current_revision(connection)
+    connection.rollback()
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise DatabaseVersionError(
+            f"the database stands at migration {revision}, this program knows up to "
+            f"{head_revision()}: upgrade this program"
+        )

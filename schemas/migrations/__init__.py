@@ -1,0 +1,1 @@
+"""Alembic's migrations; `schemas.database.upgrade` runs them."""

@@ -1,0 +1,34 @@
+"""Alembic's entry point; `schemas.database` hands over the connection, there is no alembic.ini."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from schemas.errors import SettingsError
+from schemas.partitions import is_partition
+from schemas.tables import metadata
+
+
+def _include_name(name: str | None, kind: str, _parents: object) -> bool:
+    """Leave out partitions: they come and go with the days."""
+    return not (kind == "table" and name is not None and is_partition(name))
+
+
+def _run() -> None:
+    attributes = context.config.attributes
+    if "connection" not in attributes:
+        raise SettingsError("migrations run through `facepose db upgrade`")
+    context.configure(
+        connection=attributes["connection"],
+        target_metadata=metadata,
+        include_name=_include_name,
+        compare_type=True,
+        compare_server_default=True,
+        transaction_per_migration=True,
+        on_version_apply=attributes.get("on_version_apply"),
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+_run()

@@ -1,0 +1,71 @@
+"""What keeps the services honest: the accounting of frames, the rooms' state and leases."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    REAL,
+    BigInteger,
+    Computed,
+    DateTime,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
+
+from schemas.tables.base import key, metadata, optional, partitioned, required
+
+camera_minutes: Final = Table(
+    "camera_minutes",
+    metadata,
+    required("minute", DateTime(timezone=True)),
+    required("camera_id", Integer),
+    required("frames_exp", Integer),  # by the clock and cameras.fps_target
+    required("frames_published", Integer),  # = analysed + expired + dead + lost
+    required("frames_analysed", Integer),
+    required("frames_expired", Integer),  # too old when a worker took them
+    required("frames_dead", Integer),  # could not be decoded or analysed
+    required("frames_lost", Integer),  # trimmed before a worker took them: gaps in seq
+    required("frames_refused", Integer),  # sampled, but the frames server would not take them
+    # analysed, but they came behind the watermark and stand in no window
+    required("frames_late", Integer, server_default=text("0")),
+    required("frames_ok", Integer, Computed("frames_analysed - frames_late", persisted=True)),
+    required("down_s", SmallInteger, server_default=text("0")),
+    required("reconnects", SmallInteger),
+    required("max_gap_ms", Integer),
+    optional("lat_p50_ms", Integer),  # capture to analysed
+    optional("lat_p99_ms", Integer),
+    optional("clock_offset_ms", Integer),
+    optional("faces", REAL),  # mean of a frame
+    PrimaryKeyConstraint("camera_id", "minute"),
+    comment="Every frame of a camera, accounted for",
+    **partitioned("minute", "month"),
+)
+
+room_state: Final = Table(
+    "room_state",
+    metadata,
+    key("room_id", Integer, ForeignKey("rooms.room_id")),
+    required("run_id", Text, server_default=text("''"), primary_key=True),  # '': live
+    required("position", Text),  # id of the last entry of the room's log behind the rows
+    required("snapshot", LargeBinary),
+    required("snapshot_version", SmallInteger),
+    comment="Committed in one transaction with the rows that it explains",
+)
+
+room_leases: Final = Table(
+    "room_leases",
+    metadata,
+    key("room_id", Integer, ForeignKey("rooms.room_id")),
+    required("run_id", Text, server_default=text("''"), primary_key=True),
+    optional("holder", Text),
+    required("fence", BigInteger, server_default=text("0")),
+    required("until", DateTime(timezone=True), server_default=text("to_timestamp(0)")),
+    comment="Which aggregator may write the rows of a room, by the clock of the database",
+)

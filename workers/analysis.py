@@ -1,0 +1,98 @@
+"""One batch through the analyzer; a poison picture does not take down its neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import structlog
+
+from workers.errors import WorkersError
+from workers.records import AnalysedFace
+from workers.screening import Image
+
+# So many pictures in a row that fail alone are no longer the pictures' fault.
+GIVE_UP_AFTER: Final = 16
+
+_log = structlog.get_logger(__name__)
+
+
+class AnalyzerBrokenError(WorkersError):
+    """Nothing that the analyzer tries works any more; a restart may help."""
+
+
+class Analyzer(Protocol):
+    """Images in, faces out; `workers.analyzer.FaceAnalyzer` is one."""
+
+    @property
+    def model_version(self) -> str:
+        """Names the networks and their versions, for the records."""
+
+    def warm_up(self) -> None:
+        """Compile and run once, so that the first real batch is as fast as the next."""
+
+    def analyze(self, images: Sequence[Image]) -> Sequence[Sequence[AnalysedFace]]:
+        """One list of faces for each image, in the same order."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The analyzer could not do this picture, even alone."""
+
+    reason: str
+
+
+class BatchAnalysis:
+    """Calls the analyzer; when a batch fails, each of its pictures gets a second try alone.
+
+    Args:
+        analyzer: does the work.
+        give_up_after: so many pictures failing in a row mean that the analyzer is broken.
+    """
+
+    def __init__(self, analyzer: Analyzer, give_up_after: int = GIVE_UP_AFTER) -> None:
+        self._analyzer = analyzer
+        self._give_up_after = give_up_after
+        self._failed_in_a_row = 0
+
+    def run(self, images: Sequence[Image]) -> list[Sequence[AnalysedFace] | Failure]:
+        """Faces or a failure for each image, in order.
+
+        Raises:
+            AnalyzerBrokenError: nothing has worked for a long time; restart the process.
+        """
+        if not images:
+            return []
+        found = self._attempt(images)
+        if not isinstance(found, Failure):
+            self._failed_in_a_row = 0
+            return list(found)
+        return [self._alone(image) for image in images]
+
+    def _alone(self, image: Image) -> Sequence[AnalysedFace] | Failure:
+        """A second try for one picture, by itself."""
+        found = self._attempt([image])
+        if not isinstance(found, Failure):
+            self._failed_in_a_row = 0
+            return found[0]
+        self._failed_in_a_row += 1
+        if self._failed_in_a_row >= self._give_up_after:
+            raise AnalyzerBrokenError(
+                f"the analysis failed for {self._failed_in_a_row} pictures in a row, "
+                f"last: {found.reason}"
+            )
+        return found
+
+    def _attempt(self, images: Sequence[Image]) -> Sequence[Sequence[AnalysedFace]] | Failure:
+        # The networks can raise anything on a strange picture, from ValueError to CUDA errors.
+        # It is a bug all the same, so its traceback is logged.
+        try:
+            found = self._analyzer.analyze(images)
+        except Exception as exc:
+            _log.exception("The analysis of a batch failed", action="analysis_failed")
+            return Failure(f"the analysis failed: {type(exc).__name__}: {exc}"[:300])
+        if len(found) != len(images):
+            _log.error("The analyzer lost an image", action="analysis_failed", images=len(images))
+            return Failure(f"the analyzer answered {len(found)} for {len(images)} pictures")
+        return found
