@@ -64,6 +64,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     pitch_deg: float | None = None
     dy_deg: float | None = None  # relative to the front
     dp_deg: float | None = None
+    face_px: float | None = None  # median face height of the best camera
 
     @property
     def observed(self) -> bool:
@@ -116,6 +117,7 @@ class Gaze(msgspec.Struct):
             cam_mask=_mask(views),
             yaw_deg=best.yaw_deg,
             pitch_deg=best.pitch_deg,
+            face_px=median(sample.height_px for sample in best.samples),
         )
         if not is_scored(activity):
             return msgspec.structs.replace(base, reason=int(Reason.NOT_SCORED_ACTIVITY))
@@ -153,16 +155,17 @@ class Gaze(msgspec.Struct):
     def _looks(self, used: list[_View], activity: str) -> list[list[_Look]]:
         """Per camera, each frame's credit; frames of all cameras update the memory in time order."""
         order = sorted(
-            (sample.at_ns, i, sample) for i, view in enumerate(used) for sample in view.samples
+            ((i, sample) for i, view in enumerate(used) for sample in view.samples),
+            key=lambda pair: (pair[1].at_ns, pair[0]),
         )
         looks: list[list[_Look]] = [[] for _ in used]
-        for at_ns, i, sample in order:
+        for i, sample in order:
             if sample.front is None:
                 continue
             seen = orientation(sample.yaw_deg, sample.pitch_deg, sample.front)
             if seen.o_front >= 0.5:
-                self.front_ns = at_ns
-            recent = self.front_ns >= 0 and at_ns - self.front_ns <= RECENT_S * NS
+                self.front_ns = sample.at_ns
+            recent = self.front_ns >= 0 and sample.at_ns - self.front_ns <= RECENT_S * NS
             credit, label = attention(activity, seen, recent=recent)
             looks[i].append(_Look(used[i].quality, credit, label, seen))
         return looks

@@ -21,10 +21,11 @@ from ingest.errors import PictureError
 
 Matrix = Literal["bt601", "bt709"]
 Plane = NDArray[np.uint8]
+_Planes = tuple[Plane, Plane | None, Plane | None]
 
 # Numbers of FFmpeg's AVColorSpace and AVColorRange.
 _SPACE_BT709: Final = 1
-_SPACE_BT2020: Final = frozenset({9, 10})
+_RANGE_LIMITED: Final = 1
 _RANGE_FULL: Final = 2
 # Chroma planes that are one half as (high, wide) as luma.
 _HALVED: Final = {
@@ -80,49 +81,53 @@ def encode_picture(frame: av.VideoFrame, quality: int = 85) -> Picture:
             f"got {frame.width = }, {frame.height = }"
         )
     try:
-        frame, matrix = _as_planar(frame)
+        frame = _as_planar(frame)
         planes = _planes(frame)
         if not _is_full_range(frame):
             planes = _expanded(planes)
         jpeg = simplejpeg.encode_jpeg_yuv_planes(*planes, quality=quality)
     except (av.error.FFmpegError, ValueError) as exc:
         raise PictureError(f"a frame of format {frame.format.name} cannot be encoded") from exc
-    luma = planes[0]
-    return Picture(jpeg=jpeg, width=luma.shape[1], height=luma.shape[0], matrix=matrix)
+    height, width = planes[0].shape
+    matrix: Matrix = "bt709" if frame.colorspace == _SPACE_BT709 else "bt601"
+    return Picture(jpeg=jpeg, width=width, height=height, matrix=matrix)
 
 
-def _as_planar(frame: av.VideoFrame) -> tuple[av.VideoFrame, Matrix]:
-    """The frame in a format whose planes JPEG takes, and its matrix.
+def _as_planar(frame: av.VideoFrame) -> av.VideoFrame:
+    """The frame in a format whose planes JPEG takes.
 
     A stream that names no matrix is read as BT.601, as FFmpeg itself does.
     """
-    if frame.colorspace in _SPACE_BT2020:
-        frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="JPEG")
-        return frame, "bt709"
     name = frame.format.name
     if name in _HALVED or name in _GREY:
-        return frame, "bt709" if frame.colorspace == _SPACE_BT709 else "bt601"
-    frame = frame.reformat(format="yuv420p", dst_colorspace="ITU601", dst_color_range="JPEG")
-    return frame, "bt601"
+        return frame
+    keep = not frame.format.is_rgb and frame.colorspace == _SPACE_BT709
+    return frame.reformat(
+        format="yuv420p",
+        dst_colorspace="ITU709" if keep else "ITU601",
+        dst_color_range="JPEG",
+    )
 
 
 def _is_full_range(frame: av.VideoFrame) -> bool:
+    if frame.format.name in _GREY:
+        return bool(frame.color_range != _RANGE_LIMITED)
     return frame.color_range == _RANGE_FULL or frame.format.name.startswith("yuvj")
 
 
-def _planes(frame: av.VideoFrame) -> list[Plane | None]:
+def _planes(frame: av.VideoFrame) -> _Planes:
     """Y, U and V as views on the decoder's buffers, without their line padding."""
     width, height = frame.width, frame.height
     if frame.format.name in _GREY:
-        return [_view(frame.planes[0], height, width), None, None]
+        return _view(frame.planes[0], height, width), None, None
     halve_high, halve_wide = _HALVED[frame.format.name]
     high = height // 2 if halve_high else height
     wide = width // 2 if halve_wide else width
-    return [
+    return (
         _view(frame.planes[0], 2 * high if halve_high else high, 2 * wide if halve_wide else wide),
         _view(frame.planes[1], high, wide),
         _view(frame.planes[2], high, wide),
-    ]
+    )
 
 
 def _view(plane: Any, height: int, width: int) -> Plane:  # noqa: ANN401  av's stub lacks the buffer protocol
@@ -132,9 +137,17 @@ def _view(plane: Any, height: int, width: int) -> Plane:  # noqa: ANN401  av's s
     return lines[:height, :width]
 
 
-def _expanded(planes: list[Plane | None]) -> list[Plane | None]:
-    luma, *chroma = planes
-    return [
-        cv2.LUT(luma, EXPAND_LUMA),
-        *(None if plane is None else cv2.LUT(plane, EXPAND_CHROMA) for plane in chroma),
-    ]
+def _expanded(planes: _Planes) -> _Planes:
+    """Limited to full range; cv2's look-up is five times as fast as numpy's."""
+    luma, blue, red = planes
+    return (
+        _looked_up(luma, EXPAND_LUMA),
+        None if blue is None else _looked_up(blue, EXPAND_CHROMA),
+        None if red is None else _looked_up(red, EXPAND_CHROMA),
+    )
+
+
+def _looked_up(plane: Plane, table: Plane) -> Plane:
+    out = np.empty(plane.shape, np.uint8)
+    cv2.LUT(plane, table, out)
+    return out

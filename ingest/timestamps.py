@@ -1,7 +1,7 @@
 """A stream's own time, mapped to UTC.
 
 A camera's pts counts evenly but starts anywhere and may run 200 ppm off; packets arrive late and
-unevenly, but never before they were sent. So the smallest arrival − pts of the last minute is the
+unevenly, but never before they were sent. So the smallest arrival - pts of the last minute is the
 best estimate of the offset between both clocks. The offset in use follows that estimate by at most
 1 ms for each second of stream time, which keeps `captured_at` smooth and strictly increasing.
 
@@ -71,7 +71,7 @@ class StreamClock:
 
     @property
     def offset_ns(self) -> int | None:
-        """UTC − pts now in use; None while the connection's first burst lasts."""
+        """UTC - pts now in use; None while the connection's first burst lasts."""
         return self._offset_ns
 
     def observe(self, pts_ns: int, arrival_ns: int) -> None:
@@ -115,9 +115,7 @@ class StreamClock:
             return
         late_ns = offset_ns - self._offset_ns
         if late_ns < -PTS_AHEAD_NS:
-            raise TimeBreakError(
-                f"the camera's time stamps jumped ahead by {-late_ns / NS:.1f} s"
-            )
+            raise TimeBreakError(f"the camera's time stamps jumped ahead by {-late_ns / NS:.1f} s")
         if late_ns > BEHIND_NS:
             raise TimeBreakError(f"the stream lags {late_ns / NS:.0f} s behind")
 

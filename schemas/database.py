@@ -53,7 +53,7 @@ def create_engine(url: str, *, pooled: bool = True) -> Engine:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError:  # its text repeats the url, and with it the password
+    except (ArgumentError, ValueError):  # their texts repeat the url, and with it the password
         raise SettingsError(
             "DATABASE_URL is not a url; write postgresql://USER:PASSWORD@HOST/NAME"
         ) from None

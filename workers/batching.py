@@ -32,7 +32,7 @@ class BatchLimits:
 
 
 class ReadWindow(Protocol[Item]):
-    """Reads at most `count` new entries from each of `streams`, waiting at most `block_ms`."""
+    """Reads at most `count` new entries from `streams`, waiting at most `block_ms`."""
 
     def __call__(self, streams: Sequence[str], count: int, block_ms: int | None) -> list[Item]:
         """New entries; `block_ms` None returns at once."""
@@ -88,23 +88,35 @@ def fair_count(remaining: int, n_streams: int) -> int:
 
 
 class BatchReader:
-    """Collects one batch across all streams: by size, or by the time after its first frame."""
+    """Collects one batch across all streams: by size, or by the time after its first frame.
+
+    Args:
+        rotation: which streams to read.
+        limits: size and waiting times.
+        monotonic: seconds that only grow.
+        sleep: waits that many seconds; used only when no stream may be read at all.
+    """
 
     def __init__(
         self,
         rotation: KeyRotation,
         limits: BatchLimits,
         monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._rotation = rotation
         self._limits = limits
         self._monotonic = monotonic
+        self._sleep = sleep
 
     def collect(self, read: ReadWindow[Item]) -> list[Item]:
         """At most `max_frames` entries; empty when nothing came while it waited once."""
+        if not self._rotation.active():
+            self._sleep(self._limits.idle_block_s)
+            return []
         batch = self._sweep(read, [])
         if not batch:
-            batch = self._wait(read, self._limits.max_frames, self._first_block_s())
+            batch = self._wait(read, self._limits.max_frames, self._limits.idle_block_s)
         if not batch:
             return batch
         deadline = self._monotonic() + self._limits.linger_s
@@ -137,6 +149,3 @@ class BatchReader:
         several_windows = len(self._rotation.active()) > len(streams)
         block_s = min(left_s, self._limits.window_block_s) if several_windows else left_s
         return read(streams, fair_count(remaining, len(streams)), max(1, round(block_s * 1000)))
-
-    def _first_block_s(self) -> float:
-        return self._limits.idle_block_s

@@ -66,7 +66,7 @@ class Delivery:
         """Publish every record and dead letter, then acknowledge the entries.
 
         Raises:
-            TransportDownError: the process has to end and a server stayed away; what is not
+            TransportError: the process has to end and a server stayed away; what is not
                 acknowledged is left to another worker.
         """
         with self._metrics.stage("publish"):

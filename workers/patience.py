@@ -9,10 +9,9 @@ from typing import Final, TypeVar
 
 import structlog
 
-from schemas.transport import TransportDownError
+from schemas.transport import StreamFullError, TransportDownError, TransportError, back_off
 
-FIRST_WAIT_S: Final = 0.1
-LONGEST_WAIT_S: Final = 2.0
+LONGEST_WAIT_S: Final = 2.0  # a frame is worth 3 s, so no server is left alone longer
 GRACE_S: Final = 5.0
 
 Result = TypeVar("Result")
@@ -53,15 +52,16 @@ class Patience:
         """What `action` returns, once it gets through.
 
         Raises:
-            TransportDownError: the process has to end and the grace is over.
+            TransportDownError, StreamFullError: the process has to end and the grace is over.
+            TransportRefusedError: waiting does not help, people must act.
         """
-        wait_s = FIRST_WAIT_S
+        waits_s = back_off(cap_s=LONGEST_WAIT_S)
         away_since_s: float | None = None
         stopping_since_s: float | None = None
         while True:
             try:
                 result = action()
-            except TransportDownError as exc:
+            except (TransportDownError, StreamFullError) as exc:
                 now_s = self._monotonic()
                 if away_since_s is None:
                     away_since_s = now_s
@@ -70,14 +70,13 @@ class Patience:
                     stopping_since_s = now_s if stopping_since_s is None else stopping_since_s
                     if now_s - stopping_since_s >= self._grace_s:
                         raise
-                self._sleep(wait_s)
-                wait_s = min(LONGEST_WAIT_S, wait_s * 2)
+                self._sleep(next(waits_s))
             else:
                 if away_since_s is not None:
                     self._say_back(self._monotonic() - away_since_s)
                 return result
 
-    def _say_away(self, exc: TransportDownError) -> None:
+    def _say_away(self, exc: TransportError) -> None:
         self._on_change(False)
         _log.warning(
             "The server is away, trying again",

@@ -1,190 +1,127 @@
-"""The worker's only loop: take frames, analyse them as one batch, publish, acknowledge.
-
-States of an entry: new → held (renewed every half second) → published → acknowledged. A worker may
-die at any point: what is held goes to another worker two seconds later, what was published but not
-acknowledged is published twice, and the aggregator drops the second.
-"""
+"""Puts one worker together and runs it: servers, policy, analyzer, loop."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from typing import Final
 
 import structlog
 
-from schemas.errors import NewerMessageError
+from schemas import transport
 from schemas.settings import Settings
 from schemas.site import Site
-from schemas.transport import TransportDownError
-from workers.analysis import Analyzer, BatchAnalysis, Failure
-from workers.errors import WorkersError
-from workers.intake import Intake
+from schemas.streams import frames_stream
+from workers.analysis import Analyzer
+from workers.analyzer import FaceAnalyzer
+from workers.batching import BatchLimits, BatchReader, KeyRotation
+from workers.decode import decode_jpeg
 from workers.delivery import Delivery
+from workers.gpu import has_cuda
+from workers.intake import Intake
+from workers.loop import Worker
 from workers.metrics import WorkerMetrics
-from workers.minute_log import MinuteLog
 from workers.patience import Patience
-from workers.records import AnalysedFace, analysed_record, dead_record
-from workers.renewal import Renewal
-from workers.screening import Picture, Screening, StreamEntry, Verdict
+from workers.queues import FacesQueue, FramesQueue, consumer_name
+from workers.renewal import Held, Renewal
+from workers.screening import Screening
 
-NEWER_WAIT_S: Final = 5.0
+CPU_LIMITS: Final = BatchLimits(max_frames=4)
+GPU_LIMITS: Final = BatchLimits(max_frames=8)
 
 _log = structlog.get_logger(__name__)
 
 
-class RenewalDiedError(WorkersError):
-    """Without renewal other workers would take over frames that are still in work."""
-
-
-class Worker:
-    """One consumer of the group, from its first read to its last acknowledgement.
+def run_worker(
+    site: Site,
+    settings: Settings,
+    *,
+    stop: threading.Event,
+    analyzer: Analyzer | None = None,
+    clock: Callable[[], int] = time.time_ns,
+    metrics: WorkerMetrics | None = None,
+    limits: BatchLimits | None = None,
+    overlap: bool | None = None,
+) -> None:
+    """Analyse the frames of all enabled cameras of `site` until `stop` is set.
 
     Args:
-        intake: hands out entries.
-        screening: entries to pictures or verdicts.
-        analyzer: pictures to faces; warmed up already.
-        delivery: publishes and acknowledges.
-        renewal: keeps held entries alive; not started yet.
-        frames_patience: waits for the frames server while reading.
-        metrics: the worker's counters.
-        with_expression: whether policy permits expressions in a record.
-        stop: set to end the worker after the batch in hand.
+        site: cameras, rooms and the policy that decides whether expressions are inferred.
+        settings: the servers, the device, the age at which frames expire.
+        stop: set to end after the batch in hand.
+        analyzer: for tests; by default `FaceAnalyzer` with its weights.
         clock: Unix time in nanoseconds, UTC.
-        overlap: take and decode the next batch while one is being analysed.
+        metrics: for tests; by default registered in the process' registry.
+        limits: size and waiting times of a batch; by default by device.
+        overlap: prepare the next batch during the analysis; by default on a GPU only, because on
+            a CPU decoding takes the cores away from the networks.
+
+    Raises:
+        SettingsError: a server's url is missing.
+        WeightsError: the weights are missing or damaged.
+        AnalyzerBrokenError: the analysis fails for everything; restart the process.
     """
+    frames_url, faces_url = settings.require_frames_url(), settings.require_faces_url()
+    metrics = metrics or WorkerMetrics()
+    with_expression = site.rules.expression
+    analyzer = analyzer or _load_analyzer(settings, with_expression=with_expression)
+    analyzer.warm_up()
+    on_gpu = settings.device == "cuda" or (settings.device == "auto" and has_cuda())
+    limits = limits or (GPU_LIMITS if on_gpu else CPU_LIMITS)
+    streams = [frames_stream(camera.id) for _, camera in site.cameras()]
+    consumer = consumer_name()
+    frames_client = transport.connect(frames_url)
+    faces_client = transport.connect(faces_url)
+    frames = FramesQueue(frames_client, streams, consumer)
+    say_ready = _readiness(metrics)
+    reading = Patience("frames", stop, on_change=say_ready, grace_s=0.0)
+    held = Held()
+    metrics.held.set_function(lambda: len(held))
+    rotation = KeyRotation(streams)
+    worker = Worker(
+        intake=Intake(frames, rotation, BatchReader(rotation, limits), held, metrics=metrics),
+        screening=Screening(
+            site,
+            max_age_s=settings.max_age_s,
+            model_version=analyzer.model_version,
+            decode_jpeg=decode_jpeg,
+        ),
+        analyzer=analyzer,
+        delivery=Delivery(
+            FacesQueue(faces_client),
+            frames,
+            held,
+            faces_patience=Patience("faces", stop, on_change=say_ready),
+            frames_patience=Patience("frames", stop, on_change=say_ready),
+            metrics=metrics,
+        ),
+        renewal=Renewal(held, frames.renew),
+        frames_patience=reading,
+        metrics=metrics,
+        with_expression=with_expression,
+        stop=stop,
+        clock=clock,
+        overlap=on_gpu if overlap is None else overlap,
+    )
+    try:
+        reading.call(frames.join)
+        _log.info("The worker is ready", action="worker_ready", consumer=consumer)
+        worker.run()
+        frames.leave()
+    finally:
+        frames_client.close()
+        faces_client.close()
+    _log.info("The worker ended", action="worker_ended", consumer=consumer)
 
-    def __init__(
-        self,
-        *,
-        intake: Intake,
-        screening: Screening,
-        analyzer: Analyzer,
-        delivery: Delivery,
-        renewal: Renewal,
-        frames_patience: Patience,
-        metrics: WorkerMetrics,
-        with_expression: bool,
-        stop: threading.Event,
-        clock: Callable[[], int] = time.time_ns,
-        overlap: bool = False,
-    ) -> None:
-        self._intake = intake
-        self._screening = screening
-        self._analysis = BatchAnalysis(analyzer)
-        self._model_version = analyzer.model_version
-        self._delivery = delivery
-        self._renewal = renewal
-        self._frames_patience = frames_patience
-        self._metrics = metrics
-        self._with_expression = with_expression
-        self._stop = stop
-        self._clock = clock
-        self._overlap = overlap
-        self._minute = MinuteLog(metrics)
 
-    def run(self) -> None:
-        """Work until told to stop; the batch in hand is finished.
+def _load_analyzer(settings: Settings, *, with_expression: bool) -> Analyzer:
+    """The real networks; without permission the expression network's file is not even opened."""
+    return FaceAnalyzer.load(
+        settings.device, expression=with_expression, threads=settings.threads
+    )
 
-        Raises:
-            AnalyzerBrokenError: the analysis fails for everything.
-            RenewalDiedError: the renewal thread is gone.
-        """
-        self._renewal.start()
-        try:
-            for batch in self._batches():
-                self._handle(batch)
-                self._minute.tell_if_due()
-                if not self._renewal.is_alive():
-                    raise RenewalDiedError("the renewal thread ended; restart the worker")
-        except TransportDownError as exc:
-            if not self._stop.is_set():
-                raise
-            _log.warning(
-                "Ended while a server was away; other workers take over what was held",
-                action="worker_gave_up",
-                reason=str(exc),
-            )
-        finally:
-            self._renewal.stop()
-            self._metrics.ready.set(0)
 
-    def _batches(self) -> Iterator[list[Picture | Verdict]]:
-        """Screened batches until told to stop; with overlap one is prepared ahead."""
-        if not self._overlap:
-            while not self._stop.is_set():
-                yield self._prepare()
-            return
-        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ahead") as ahead:
-            upcoming = ahead.submit(self._prepare)
-            while not self._stop.is_set():
-                batch = upcoming.result()
-                upcoming = ahead.submit(self._prepare)
-                yield batch
-            yield upcoming.result()
-
-    def _prepare(self) -> list[Picture | Verdict]:
-        """Take the next entries and look at each of them."""
-        entries = self._frames_patience.call(self._intake.next_entries)
-        with self._metrics.stage("decode"):
-            screened = [self._screen(entry) for entry in entries]
-        self._metrics.ready.set(0 if self._intake.streams_aside else 1)
-        return [item for item in screened if item is not None]
-
-    def _screen(self, entry: StreamEntry) -> Picture | Verdict | None:
-        """As `Screening.screen`; None for an entry that waits for a newer program."""
-        try:
-            return self._screening.screen(entry, self._clock())
-        except NewerMessageError as exc:
-            self._intake.give_back(entry, NEWER_WAIT_S)
-            _log.warning(
-                "A newer program writes these frames; waiting for an upgrade",
-                action="newer_message",
-                stream=entry.stream,
-                reason=str(exc),
-            )
-            return None
-
-    def _handle(self, batch: Sequence[Picture | Verdict]) -> None:
-        """Analyse what can be analysed and settle everything."""
-        if not batch:
-            return
-        pictures = [item for item in batch if isinstance(item, Picture)]
-        verdicts = [item for item in batch if isinstance(item, Verdict)]
-        self._delivery.settle(verdicts + self._analyse(pictures))
-
-    def _analyse(self, pictures: Sequence[Picture]) -> list[Verdict]:
-        if not pictures:
-            return []
-        began_ns = self._clock()
-        for picture in pictures:
-            age_s = max(0.0, (began_ns - picture.frame.captured_at) / 1e9)
-            self._metrics.queue_age_seconds.observe(age_s)
-        self._metrics.batch_frames.observe(len(pictures))
-        with self._metrics.stage("analyse"):
-            results = self._analysis.run([picture.image for picture in pictures])
-        at_ns = self._clock()
-        return [
-            self._verdict(picture, result, at_ns)
-            for picture, result in zip(pictures, results, strict=True)
-        ]
-
-    def _verdict(
-        self, picture: Picture, result: Sequence[AnalysedFace] | Failure, at_ns: int
-    ) -> Verdict:
-        version = self._model_version
-        if isinstance(result, Failure):
-            record = dead_record(
-                picture.frame, result.reason, at_ns=at_ns, model_version=version
-            )
-            return Verdict(picture.entry, record, result.reason)
-        record = analysed_record(
-            picture.frame,
-            result,
-            at_ns=at_ns,
-            model_version=version,
-            with_expression=self._with_expression,
-        )
-        return Verdict(picture.entry, record)
+def _readiness(metrics: WorkerMetrics) -> Callable[[bool], None]:
+    """Tells the gauge whether a server is there."""
+    return lambda is_there: metrics.ready.set(1 if is_there else 0)

@@ -128,7 +128,9 @@ class LiveView:
     def render(self, headline: str = "", restarts: Sequence[str] = ()) -> Group:
         """The tables as they stand."""
         lines = [Text(line, style="yellow") for line in (self.note, *restarts) if line]
-        return Group(Text(headline, style="bold"), self._cameras_table(), self._rooms_table(), *lines)
+        return Group(
+            Text(headline, style="bold"), self._cameras_table(), self._rooms_table(), *lines
+        )
 
     def _cameras_table(self) -> Table:
         table = Table("camera", "room", "state", "fps", "faces", "lag", "drops", title="Cameras")
@@ -140,7 +142,11 @@ class LiveView:
 
     def _rooms_table(self) -> Table:
         table = Table(
-            "room", "visual orientation index", "students scored", "window", title="Rooms, newest window"
+            "room",
+            "visual orientation index",
+            "students scored",
+            "window",
+            title="Rooms, newest window",
         )
         try:
             rows = {row.slug: row for row in self._newest_windows()}

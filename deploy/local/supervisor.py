@@ -90,7 +90,9 @@ class Supervisor:
 
     def stop(self, names: Sequence[str] | None = None, timeout_s: float = 15.0) -> None:
         """SIGTERM to all of them at once, SIGKILL to what is still there after `timeout_s`."""
-        chosen = list(self._children) if names is None else [n for n in names if n in self._children]
+        chosen = (
+            list(self._children) if names is None else [n for n in names if n in self._children]
+        )
         children = [self._children.pop(name) for name in chosen]
         for child in children:
             if child.process.poll() is None:

@@ -57,7 +57,9 @@ def run_up(
 
 def pull_needed_weights(site: Site) -> None:
     """Pull the weights that this site's policy needs, and no others."""
-    weights.pull(["yunet", "face_landmarker", *(["mini_xception"] if site.rules.expression else [])])
+    weights.pull(
+        ["yunet", "face_landmarker", *(["mini_xception"] if site.rules.expression else [])]
+    )
 
 
 def prepare_database(site: Site, servers: Servers, console: Console) -> None:

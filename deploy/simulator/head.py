@@ -4,6 +4,7 @@ Everything grows out of the canonical face mesh in MediaPipe's face_landmarker.t
 there, in centimetres: x to the image's right, y up, z towards the viewer, who stands in front.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -84,12 +85,16 @@ def rotation(yaw_deg: float, pitch_deg: float, roll_deg: float) -> Floats:
         (3, 3), head axes to viewer axes: yaw = atan2(R02, R22), pitch = asin(R12),
         roll = -atan2(R10, R11).
     """
-    yaw, pitch, roll = np.radians([yaw_deg, -pitch_deg, -roll_deg])
-    about_y = [[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]]
-    about_x = [[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]]
-    about_z = [[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]]
-    matrix: Floats = np.array(about_y) @ np.array(about_x) @ np.array(about_z)
-    return matrix
+    yaw, pitch, roll = (math.radians(angle) for angle in (yaw_deg, -pitch_deg, -roll_deg))
+    (cy, sy), (cp, sp), (cr, sr) = ((math.cos(a), math.sin(a)) for a in (yaw, pitch, roll))
+    # About y by yaw, times about x by -pitch, times about z by -roll.
+    return np.array(
+        [
+            [cy * cr + sy * sp * sr, -cy * sr + sy * sp * cr, sy * cp],
+            [cp * sr, cp * cr, -sp],
+            [-sy * cr + cy * sp * sr, sy * sr + cy * sp * cr, cy * cp],
+        ]
+    )
 
 
 def angles_deg(matrix: Floats) -> tuple[float, float, float]:
@@ -154,7 +159,7 @@ def _extra_surfaces(face: Floats, look: Appearance) -> list[Surface]:
     ears = [_ball(np.array([side * 7.7 * look.width, 0.3, -3.6]), [0.8, 2.7, 1.5]) for side in (-1, 1)]
     surfaces += [Surface(b.vertices, b.triangles, _skin_uv(b)) for b in ears]
     if look.hair_style == "long":
-        mane = _ball(np.array([0.0, -2.5, -6.0]), [8.6 * look.width, 11.5, 6.2])
+        mane = _ball(np.array([0.0, -1.5, -7.0]), [9.3 * look.width, 9.8, 5.6])
         surfaces.append(Surface(mane.vertices, mane.triangles, mane.uv))
     return surfaces
 
@@ -185,7 +190,7 @@ def _loft(oval: Floats, look: Appearance) -> tuple[Floats, NDArray[np.bool_]]:
     polar = start + (np.pi - start) * share
     # Height of a place on the oval: 1 crown, 0 ear, -1 neck.
     height = np.broadcast_to(np.sin(angle), polar.shape)
-    lowest = {"short": -0.35, "full": -0.6, "long": -0.8}[look.hair_style]
+    lowest = {"short": -0.35, "full": -0.6, "long": -0.5}[look.hair_style]
     is_hair = (height > np.where(share < 0.2, 0.45, np.where(share < 0.4, 0.1, lowest))) & (share > 0)
     stretch = radius * (1 - share) + share
     stretch = stretch + np.where(is_hair, look.hair_volume * np.clip(0.7 + height, 0.4, 1.2), 0.0)

@@ -7,11 +7,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.simulator.cutout import Cutout
 from deploy.simulator.head import Floats, Head
 
 _SUPERSAMPLING: Final = 2
 _LIGHT: Final = np.array([0.25, 0.65, 0.72]) / np.linalg.norm([0.25, 0.65, 0.72])
 _AMBIENT: Final = 0.5
+_BRIGHTEST: Final = 1.08
 _MARGIN_PX: Final = 2
 _SHIFT: Final = 3  # cv2 takes corners in 1/8 pixel
 # The atlas has 512 texels for the 15.5 cm between the ears; the front is less stretched.
@@ -23,16 +25,17 @@ class Sprite:
     """A drawn head.
 
     Attributes:
-        colour: (H, W, 3) uint8 RGB, premultiplied with alpha.
-        alpha: (H, W) uint8.
-        origin_xy: where the head's reference point lies, in the sprite's pixels.
+        cutout: its pixels, round the head's reference point.
         points_xy: (468, 2) the face's points relative to the reference point [px].
     """
 
-    colour: NDArray[np.uint8]
-    alpha: NDArray[np.uint8]
-    origin_xy: tuple[int, int]
+    cutout: Cutout
     points_xy: NDArray[np.float32]
+
+    @property
+    def box_xyxy(self) -> NDArray[np.float32]:
+        """Box round the face's points, relative to the reference point [px]."""
+        return np.concatenate([self.points_xy.min(0), self.points_xy.max(0)])
 
 
 def draw_head(
@@ -65,11 +68,8 @@ def draw_head(
     owner, drawn = _paint_owners(corners, turned[:, 2], head.triangles, rows, columns)
     shade = _shades(turned, head.triangles)
     colour = _shaded_texture(owner, corners, head, drawn, shade, _mip(atlas, px_per_cm))
-    return Sprite(
-        *_reduced(colour, owner >= 0),
-        origin_xy=(-int(low[0]), -int(low[1])),
-        points_xy=flat[: head.n_face].astype(np.float32),
-    )
+    cutout = Cutout(*_reduced(colour, owner >= 0), origin_xy=(-int(low[0]), -int(low[1])))
+    return Sprite(cutout, flat[: head.n_face].astype(np.float32))
 
 
 def _paint_owners(
@@ -90,13 +90,19 @@ def _paint_owners(
 
 
 def _shades(turned: Floats, triangles: NDArray[np.int32]) -> Floats:
+    """(V,) Lambert light on each vertex, its normal the mean of its triangles' by area."""
     a, b, c = (turned[triangles[:, i]] for i in range(3))
-    face_normal = np.cross(b - a, c - a)
-    normal = np.zeros_like(turned)
-    for i in range(3):
-        np.add.at(normal, triangles[:, i], face_normal)
-    normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9
-    shade: Floats = _AMBIENT + (1.08 - _AMBIENT) * np.clip(normal @ _LIGHT, 0, 1)
+    p, q = b - a, c - a
+    normals = np.stack(
+        [p[:, 1] * q[:, 2] - p[:, 2] * q[:, 1], p[:, 2] * q[:, 0] - p[:, 0] * q[:, 2],
+         p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]]
+    )  # fmt: skip
+    corners = triangles.T.ravel()
+    normal = np.stack(
+        [np.bincount(corners, np.tile(axis, 3), minlength=len(turned)) for axis in normals], axis=1
+    )
+    normal /= np.sqrt((normal * normal).sum(1, keepdims=True)) + 1e-9
+    shade: Floats = _AMBIENT + (_BRIGHTEST - _AMBIENT) * np.clip(normal @ _LIGHT, 0, 1)
     return shade
 
 
@@ -112,35 +118,44 @@ def _shaded_texture(
     planes = _planes(corners, head, drawn, shade)
     y, x = np.nonzero(owner >= 0)
     plane = planes[owner[y, x]]
-    values = plane[:, 0] * (x + 0.5)[:, None] + plane[:, 1] * (y + 0.5)[:, None] + plane[:, 2]
+    along, down = (x + 0.5).astype(np.float32), (y + 0.5).astype(np.float32)
     maps = np.zeros((3, *owner.shape), np.float32)
-    maps[:, y, x] = values.T
+    for index in range(3):
+        dx, dy, start = plane[:, 3 * index], plane[:, 3 * index + 1], plane[:, 3 * index + 2]
+        maps[index, y, x] = dx * along + dy * down + start
     scale = level.shape[1]
     # Whole pictures, not lists of pixels: cv2.remap fails beyond 32,766 rows.
     texels = cv2.remap(
         level, maps[0] * scale - 0.5, maps[1] * scale - 0.5, cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )  # fmt: skip
-    shaded: NDArray[np.float32] = texels.astype(np.float32) * np.clip(maps[2], 0.3, 1.2)[..., None]
+    shaded: NDArray[np.float32] = texels * np.clip(maps[2], 0.3, 1.2)[..., None]
     return shaded
 
 
-def _planes(corners: Floats, head: Head, drawn: NDArray[np.int64], shade: Floats) -> Floats:
-    """Affine functions (d/dx, d/dy, constant) of u, v and shade on each drawn triangle.
+def _planes(
+    corners: Floats, head: Head, drawn: NDArray[np.int64], shade: Floats
+) -> NDArray[np.float32]:
+    """Affine functions of u, v and shade on each drawn triangle.
 
     Returns:
-        (T, 3, 3); rows of triangles that are not drawn stay 0.
+        (T, 9): d/dx, d/dy and constant of each; rows of triangles that are not drawn stay 0.
     """
     triangles = head.triangles[drawn]
-    attributes = np.concatenate([head.uv[drawn], shade[triangles][..., None]], axis=2)
-    system = np.concatenate([corners[triangles], np.ones((len(drawn), 3, 1))], axis=2)
+    values = np.concatenate([head.uv[drawn], shade[triangles][..., None]], axis=2)
+    origin = corners[triangles[:, 0]]
+    p, q = corners[triangles[:, 1]] - origin, corners[triangles[:, 2]] - origin
+    area = p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]
     # Slivers would shoot beyond the texture: give them their middle's value.
-    sliver = np.abs(np.linalg.det(system)) < 0.5
-    system[sliver] = np.eye(3)
-    planes = np.zeros((len(head.triangles), 3, 3))
-    planes[drawn] = np.linalg.solve(system, attributes)
-    planes[drawn[sliver], :2] = 0
-    planes[drawn[sliver], 2] = attributes[sliver].mean(1)
+    sliver = np.abs(area) < 0.5
+    inverse = np.where(sliver, 0.0, 1.0 / np.where(sliver, 1.0, area))[:, None]
+    up, vp = values[:, 1] - values[:, 0], values[:, 2] - values[:, 0]
+    dx = (up * q[:, 1:] - vp * p[:, 1:]) * inverse
+    dy = (vp * p[:, :1] - up * q[:, :1]) * inverse
+    start = values[:, 0] - dx * origin[:, :1] - dy * origin[:, 1:]
+    start[sliver] = values[sliver].mean(1)
+    planes = np.zeros((len(head.triangles), 9), np.float32)
+    planes[drawn] = np.stack([dx, dy, start], axis=2).reshape(-1, 9)
     return planes
 
 

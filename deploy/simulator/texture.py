@@ -22,6 +22,7 @@ _SHIFT: Final = 4  # cv2 draws in 1/16 texel
 
 Atlas = NDArray[np.uint8]
 Points = NDArray[np.float64]
+Window = tuple[slice, slice]
 
 
 def paint(look: Appearance, uv: NDArray[np.float64]) -> list[Atlas]:
@@ -113,13 +114,14 @@ class _Brush:
         corners = self._points[[upper[0], upper[-1]]]
         middle = (self._points[upper[4]] + self._points[lower[4]]) / 2
         width = float(np.linalg.norm(corners[1] - corners[0]))
-        before = self.canvas.copy()
+        where = _around(self._points[outline], 2)
+        before = self.canvas[where].copy()
         self._polygon(outline, (232, 228, 224), blur=1, opacity=1.0)
         self._ellipse(middle, (width * 0.21,) * 2, (70, 46, 34), blur=1, opacity=1.0)
         self._ellipse(middle, (width * 0.10,) * 2, (18, 14, 14), blur=1, opacity=1.0)
         # Nothing of white or iris may stand outside the lids.
-        inside = self._mask(self._points[outline], blur=1)[..., None]
-        self.canvas = before + (self.canvas - before) * inside
+        inside = _mask(self._points[outline], where, blur=1)[..., None]
+        self.canvas[where] = before + (self.canvas[where] - before) * inside
         self._line(upper, (36, 24, 20), thickness=5, blur=1)
         self._line(lower, _mixed(self._look.skin, (70, 34, 28), 0.5), thickness=2, blur=1)
 
@@ -127,12 +129,9 @@ class _Brush:
         self._fill(self._points[list(indices)], colour, blur, opacity)
 
     def _fill(self, points: Points, colour: Colour, blur: int, opacity: float) -> None:
-        self._blend(self._mask(points, blur), colour, opacity)
-
-    def _mask(self, points: Points, blur: int) -> NDArray[np.float32]:
-        mask = np.zeros((ROWS, SIZE), np.float32)
-        cv2.fillPoly(mask, [_fixed(points)], (1.0,), lineType=cv2.LINE_8, shift=_SHIFT)
-        return _blurred(mask, blur)
+        where = _around(points, blur)
+        mask = _mask(points, where, blur)
+        self._blend(where, mask, colour, opacity)
 
     def _ellipse(
         self, centre: Points, radii: tuple[float, float], colour: Colour, blur: int, opacity: float
@@ -142,14 +141,18 @@ class _Brush:
         self._fill(points, colour, blur, opacity)
 
     def _line(self, indices: Sequence[int], colour: Colour, thickness: int, blur: int) -> None:
-        mask = np.zeros((ROWS, SIZE), np.float32)
-        points = _fixed(self._points[list(indices)])
-        cv2.polylines(mask, [points], isClosed=False, color=(1.0,), thickness=thickness, shift=_SHIFT)
-        self._blend(_blurred(mask, blur), colour, 0.9)
+        points = self._points[list(indices)]
+        where = _around(points, blur + thickness)
+        mask = np.zeros(_shape(where), np.float32)
+        line = _fixed(points - _corner(where))
+        cv2.polylines(mask, [line], isClosed=False, color=(1.0,), thickness=thickness, shift=_SHIFT)
+        self._blend(where, _blurred(mask, blur), colour, 0.9)
 
-    def _blend(self, mask: NDArray[np.float32], colour: Colour, opacity: float) -> None:
-        share = (mask * opacity)[..., None]
-        self.canvas += (np.array(colour, np.float32) - self.canvas) * share
+    def _blend(
+        self, where: Window, mask: NDArray[np.float32], colour: Colour, opacity: float
+    ) -> None:
+        part = self.canvas[where]
+        part += (np.array(colour, np.float32) - part) * (mask * opacity)[..., None]
 
 
 _EYES: Final = (
@@ -160,6 +163,28 @@ _EYES_AND_FOLDS: Final = (
     (lm.LEFT_UPPER_FOLD, lm.LEFT_UPPER_LID),
     (lm.RIGHT_UPPER_FOLD, lm.RIGHT_UPPER_LID),
 )
+
+
+def _around(points: Points, blur: int) -> Window:
+    """The part of the canvas that a blurred shape can touch."""
+    margin = 4 * blur + 2
+    low = np.maximum(np.floor(points.min(0)).astype(int) - margin, 0)
+    high = np.minimum(np.ceil(points.max(0)).astype(int) + margin, (SIZE, ROWS))
+    return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
+
+
+def _corner(where: Window) -> Points:
+    return np.array([where[1].start, where[0].start], np.float64)
+
+
+def _shape(where: Window) -> tuple[int, int]:
+    return where[0].stop - where[0].start, where[1].stop - where[1].start
+
+
+def _mask(points: Points, where: Window, blur: int) -> NDArray[np.float32]:
+    mask = np.zeros(_shape(where), np.float32)
+    cv2.fillPoly(mask, [_fixed(points - _corner(where))], (1.0,), shift=_SHIFT)
+    return _blurred(mask, blur)
 
 
 def _fixed(points: Points) -> NDArray[np.int32]:

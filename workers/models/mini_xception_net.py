@@ -21,6 +21,8 @@ from workers.weights import read_weights
 
 _EPSILON = 1e-3  # Keras' default; torch's is 1e-5
 _CHANNELS = (8, 16, 32, 64, 128)
+_SIDES = (60, 30, 15, 8)
+_LEAST = float("-inf")
 
 
 class _Separable(nn.Module):
@@ -40,8 +42,11 @@ class _Separable(nn.Module):
 class _Residual(nn.Module):
     """Two separable convolutions and a pooling, beside a 1x1 shortcut of stride 2."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, inputs: int, outputs: int, side: int) -> None:
         super().__init__()
+        # TensorFlow's "same" pooling at stride 2 pads one end of an even side, both of an odd one.
+        before = side % 2
+        self.padding = (before, 1, before, 1)
         self.shortcut = nn.Conv2d(inputs, outputs, 1, stride=2, bias=False)
         self.shortcut_norm = nn.BatchNorm2d(outputs, eps=_EPSILON)
         self.first = _Separable(inputs, outputs)
@@ -49,7 +54,8 @@ class _Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.second(functional.relu(self.first(x)))
-        out: Tensor = _pool_same(y) + self.shortcut_norm(self.shortcut(x))
+        y = functional.max_pool2d(functional.pad(y, self.padding, value=_LEAST), 3, stride=2)
+        out: Tensor = y + self.shortcut_norm(self.shortcut(x))
         return out
 
 
@@ -62,8 +68,8 @@ class MiniXceptionNet(nn.Module):
         self.norm1 = nn.BatchNorm2d(8, eps=_EPSILON)
         self.conv2 = nn.Conv2d(8, 8, 3, bias=False)
         self.norm2 = nn.BatchNorm2d(8, eps=_EPSILON)
-        pairs = pairwise(_CHANNELS)
-        self.residuals = nn.Sequential(*(_Residual(a, b) for a, b in pairs))
+        pairs = zip(pairwise(_CHANNELS), _SIDES, strict=True)
+        self.residuals = nn.Sequential(*(_Residual(a, b, side) for (a, b), side in pairs))
         self.last = nn.Conv2d(128, 7, 3, padding=1)
 
     def forward(self, crops: Tensor) -> tuple[Tensor]:
@@ -94,13 +100,6 @@ def load_mini_xception() -> MiniXceptionNet:
     with h5py.File(io.BytesIO(read_weights("mini_xception")), "r") as file:
         fill_in_order(tensors, list(_arrays(file["model_weights"])), "mini_xception")
     return net.eval().requires_grad_(requires_grad=False)
-
-
-def _pool_same(x: Tensor) -> Tensor:
-    """TensorFlow's 3x3 "same" pooling at stride 2: an odd side is padded on both ends."""
-    rows, columns = (0 if side % 2 == 0 else 1 for side in x.shape[-2:])
-    padded = functional.pad(x, (columns, 1, rows, 1), value=float("-inf"))
-    return functional.max_pool2d(padded, 3, stride=2)
 
 
 def _arrays(layers: h5py.Group) -> Iterator[Array]:

@@ -10,11 +10,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.engines import NetworkSpec
 from workers.geometry.boxes import keep_best
 
 STRIDES = (8, 16, 32)
 NMS_IOU = 0.3
 _MULTIPLE = 32
+_Floats = NDArray[np.float32]
+
+SPEC = NetworkSpec(
+    name="yunet",
+    weights="yunet",
+    builder="workers.models.yunet_net:load_yunet",
+    example_shape=(1, 320, 640, 3),
+    free_axes=(0, 1, 2),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +51,22 @@ class Detections:
             )
 
 
-def prepare(image: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
-    """Scale a picture (H, W, 3) and pad it right and bottom with black to multiples of 32."""
+def prepare(
+    image: NDArray[np.uint8], scale: float
+) -> tuple[NDArray[np.uint8], tuple[float, float]]:
+    """Scale a picture (H, W, 3) and pad it right and bottom with black to multiples of 32.
+
+    Returns:
+        The prepared picture, and the scale that whole pixels made of it, across and down.
+    """
     height, width = (max(1, round(side * scale)) for side in image.shape[:2])
     padded = np.zeros((_up(height), _up(width), 3), np.uint8)
     if (height, width) == image.shape[:2]:
         padded[:height, :width] = image
     else:
-        smaller = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        padded[:height, :width] = cv2.resize(image, (width, height), interpolation=smaller)
-    return padded
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        padded[:height, :width] = cv2.resize(image, (width, height), interpolation=how)
+    return padded, (width / image.shape[1], height / image.shape[0])
 
 
 def read_answer(
@@ -71,24 +87,25 @@ def read_answer(
     ]
     boxes, points, scores = (np.concatenate(parts) for parts in zip(*levels, strict=True))
     kept = keep_best(boxes, scores, NMS_IOU)
-    scale = np.array(scale_xy, np.float32)
+    shrink = np.reciprocal(np.array(scale_xy, np.float32))
     return Detections(
-        boxes_xyxy=(boxes[kept].reshape(-1, 2, 2) / scale).reshape(-1, 4),
-        points_xy=points[kept] / scale,
+        boxes_xyxy=boxes[kept] * np.tile(shrink, 2),
+        points_xy=points[kept] * shrink,
         confidence=np.clip(scores[kept], 0.0, 1.0),
     )
 
 
 def _read_level(
     scores: NDArray[np.float32], geometry: NDArray[np.float32], stride: int, threshold: float
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+) -> tuple[_Floats, _Floats, _Floats]:
     rows, columns = np.nonzero(scores >= threshold)
-    cells = np.stack((columns, rows), axis=1).astype(np.float32)
-    values = geometry[:, rows, columns].T
-    centres = (cells + values[:, :2]) * stride
-    halves = np.exp(values[:, 2:4]) * (stride / 2)
-    boxes = np.concatenate((centres - halves, centres + halves), axis=1)
-    points = (values[:, 4:].reshape(-1, 5, 2) + cells[:, None]) * stride
+    cells: _Floats = np.stack((columns, rows), axis=1).astype(np.float32)
+    values: _Floats = geometry[:, rows, columns].T
+    cell_px = np.float32(stride)
+    centres: _Floats = (cells + values[:, :2]) * cell_px
+    halves: _Floats = np.exp(values[:, 2:4]) * (cell_px / np.float32(2))
+    boxes: _Floats = np.concatenate((centres - halves, centres + halves), axis=1)
+    points: _Floats = (values[:, 4:].reshape(-1, 5, 2) + cells[:, None]) * cell_px
     return boxes, points, scores[rows, columns]
 
 

@@ -1,0 +1,210 @@
+"""The rows that a room writes: one frozen struct per table, in the tables' units.
+
+Ids of reference tables are slugs here; the store looks their numbers up. Times are whole seconds
+of Unix time. What is not filled in is NULL.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from aggregator.score import SCORE_VERSION
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all rows."""
+
+
+class MeetingRow(Row):
+    """Inserted when the meeting opens (`ended` None), completed when it closes."""
+
+    meeting_id: int
+    site: str
+    room: str
+    source_key: str
+    class_slug: str
+    planned: tuple[int, int] | None
+    started: int
+    ended: int | None
+    policy_profile: str
+    identity_mode: int
+
+    @property
+    def status(self) -> str:
+        """`running` or `held`."""
+        return "running" if self.ended is None else "held"
+
+
+class ParticipationRow(Row):
+    """Inserted when a student's place locks for the first time; `present` at the close."""
+
+    participation_id: int
+    meeting_id: int
+    room: str
+    anon_no: int
+    seat: str  # "": an anonymous place
+    identity_source: str
+    present: tuple[tuple[int, int], ...] | None = None
+
+
+class AttentionWindowRow(Row):
+    """`attention_windows`."""
+
+    window_start: int
+    participation_id: int
+    meeting_id: int
+    room: str
+    cam_mask: int
+    window_s: int
+    score: int | None
+    sum_x: int
+    n_obs: int
+    n_exp: int
+    confidence: int
+    n_front: int
+    n_desk_recent: int
+    n_desk_stale: int
+    n_peer: int
+    n_away: int
+    n_noface: int
+    eye_valid: int
+    eye_closed: int
+    yaw_med_cd: int | None
+    pitch_med_cd: int | None
+    motion_cd: int | None
+    face_px: int | None
+    missing_reason: int
+    state: int
+    score_version: int = SCORE_VERSION
+
+
+class AttentionMinuteRow(Row):
+    """`attention_minutes`."""
+
+    minute: int
+    participation_id: int
+    meeting_id: int
+    sum_x: int
+    n_obs: int
+    n_exp: int
+    confidence: int
+    state: int
+    direction_hist: bytes
+    score_version: int = SCORE_VERSION
+
+
+class ExpressionMinuteRow(Row):
+    """`expression_minutes`; exists only where policy permits."""
+
+    minute: int
+    participation_id: int
+    meeting_id: int
+    model_version: str
+    n_obs: int
+    p_sum: tuple[float, ...]
+
+
+class MeetingMinuteRow(Row):
+    """`meeting_minutes`."""
+
+    minute: int
+    meeting_id: int
+    site: str
+    room: str
+    minute_no: int
+    score_mean: int | None
+    score_p10: int | None
+    score_p50: int | None
+    synchrony: int | None
+    n_exp: int  # students present
+    n_scored: int
+    coverage: int
+    score_version: int = SCORE_VERSION
+
+
+class ParticipationSummaryRow(Row):
+    """`participation_summaries`."""
+
+    meeting_start: int
+    participation_id: int
+    meeting_id: int
+    site: str
+    class_slug: str
+    score: int | None
+    score_lo: int
+    score_hi: int
+    score_first25: int | None
+    score_after25: int | None
+    coverage: int
+    confidence: int
+    present_s: int
+    observed_s: int
+    low_s: int
+    low_events: int
+    face_px: int | None
+    model_version: str | None
+    score_version: int = SCORE_VERSION
+
+
+class MeetingSummaryRow(Row):
+    """`meeting_summaries`."""
+
+    meeting_id: int
+    meeting_start: int
+    site: str
+    room: str
+    class_slug: str
+    score_mean: int | None
+    score_early: int | None
+    score_late: int | None
+    slope_c10: int | None
+    synchrony: int | None
+    coverage: int
+    n_enrolled: int
+    n_present: int
+    n_scored: int
+    camera_down_s: int
+    quality: str
+    face_px: int | None
+    model_version: str | None
+    score_version: int = SCORE_VERSION
+
+
+class CameraMinuteRow(Row):
+    """`camera_minutes`: every frame accounted for."""
+
+    minute: int
+    site: str
+    camera: str
+    frames_exp: int
+    frames_published: int
+    frames_analysed: int
+    frames_expired: int
+    frames_dead: int
+    frames_lost: int
+    frames_refused: int
+    frames_late: int
+    down_s: int
+    reconnects: int
+    max_gap_ms: int
+    lat_p50_ms: int | None
+    lat_p99_ms: int | None
+    faces: float | None
+
+
+_PER_STUDENT: Final = (
+    ParticipationRow,
+    AttentionWindowRow,
+    AttentionMinuteRow,
+    ExpressionMinuteRow,
+    ParticipationSummaryRow,
+)
+
+Rows = list[Row]
+
+
+def is_per_student(row: Row) -> bool:
+    """Whether the row says something about one student: locked where policy locks it."""
+    return isinstance(row, _PER_STUDENT)

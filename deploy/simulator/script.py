@@ -1,0 +1,315 @@
+"""What every simulated student does during a lesson: scripted, seeded, different for each.
+
+Angles are relative to the direction from the student to the board.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from deploy.simulator.head import Floats
+from deploy.simulator.scene import Room
+
+FPS: Final = 10
+
+
+class Behaviour(IntEnum):
+    """What a student does; the number stands in the truth file."""
+
+    BOARD = 0
+    WRITING = 1
+    NEIGHBOUR = 2
+    HEAD_DOWN = 3
+    AWAY = 4
+    DROWSY = 5
+    WALKING = 6
+
+
+_OFF_TASK: Final = (Behaviour.NEIGHBOUR, Behaviour.AWAY, Behaviour.NEIGHBOUR, Behaviour.AWAY)
+_OPENING_S: Final = 35.0  # a seat locks after 30 s of presence: until then most are visible
+_SHORTEST_S: Final = 8.0
+_WALK_M_PER_S: Final = 1.2
+_SIT_DOWN_S: Final = 1.5
+_STANDING_M: Final = 0.42
+_FIXATION_S: Final = (1.8, 4.5)
+_BLINK_EVERY_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One behaviour for a while; `side` is where the head turns, +1 to image right."""
+
+    start_s: float
+    end_s: float
+    behaviour: Behaviour
+    side: int
+
+
+@dataclass(frozen=True, slots=True)
+class StudentScript:
+    """One student's lesson.
+
+    Attributes:
+        seat: label.
+        seed: of looks and of small movements.
+        arrives_s, leaves_s: when the student sits down and gets up.
+        sections: without gaps from `arrives_s` to `leaves_s`.
+    """
+
+    seat: str
+    seed: int
+    arrives_s: float
+    leaves_s: float
+    sections: tuple[Section, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Passer:
+    """Somebody who walks past between the camera and the first row, looking at the board."""
+
+    start_s: float
+    direction: int
+    z_m: float
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """The script of one room."""
+
+    room_id: str
+    duration_s: float
+    students: tuple[StudentScript, ...]
+    passer: Passer
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One student's movements, frame by frame (F frames).
+
+    Attributes:
+        present: (F,) drawn at all.
+        seated: (F,) in the seat.
+        behaviour: (F,) of `Behaviour`.
+        turn_deg: (F, 3) yaw, pitch, roll relative to the board's direction.
+        openness, smile: (F,) 0..1.
+        shift_m: (F, 3) of the neck from its place at the seat.
+    """
+
+    present: NDArray[np.bool_]
+    seated: NDArray[np.bool_]
+    behaviour: NDArray[np.uint8]
+    turn_deg: Floats
+    openness: Floats
+    smile: Floats
+    shift_m: Floats
+
+
+def write_lesson(room: Room, minutes: float, seed: int) -> Lesson:
+    """Write the script of a lesson.
+
+    Raises:
+        ValueError: the lesson is too short for seats to lock and scores to differ.
+    """
+    if minutes < 1:
+        raise ValueError(f"a simulated lesson takes at least 1 minute, not {minutes:g}")
+    duration_s = minutes * 60
+    room_key = sum(ord(letter) * (i + 1) for i, letter in enumerate(room.id))
+    rng = np.random.default_rng([seed, room_key])
+    n = len(room.seats)
+    # Evenly spread over the class, so that true scores differ and can be ranked.
+    attentive = rng.permutation(np.linspace(0.38, 0.95, n))
+    special = rng.permutation(n)
+    late = {int(i) for i in special[: 1 if n < 8 else 2]}
+    leaver = int(special[-1])
+    drowsy = {int(i) for i in special[2:4]} if n >= 6 else {int(special[1])}
+    students = []
+    for index, seat in enumerate(room.seats):
+        arrives = duration_s * float(rng.uniform(0.16, 0.24)) if index in late else 0.0
+        leaves = duration_s * 0.88 if index == leaver and n >= 4 else duration_s
+        side = -1 if _seen_yaw_deg(room, index) > 0 else 1
+        sections = _sections(
+            rng, arrives, leaves, float(attentive[index]), side, drowses=index in drowsy
+        )
+        student_seed = seed * 100_000 + room_key * 100 + index
+        students.append(StudentScript(seat.label, student_seed, arrives, leaves, sections))
+    front_row_m = -max(seat.neck_m[2] for seat in room.seats)
+    passer = Passer(duration_s * 0.55, int(rng.choice([-1, 1])), -0.70 * front_row_m, seed + 77)
+    return Lesson(room.id, duration_s, tuple(students), passer)
+
+
+def _seen_yaw_deg(room: Room, index: int) -> float:
+    """How far a student who faces the board looks past the cameras, + to image right."""
+    x, _, z = room.seats[index].neck_m
+    camera_x = float(np.mean([camera.position_m[0] for camera in room.cameras]))
+    return float(np.degrees(np.arctan2(room.board_m[0] - x, -z) - np.arctan2(camera_x - x, -z)))
+
+
+def _sections(
+    rng: np.random.Generator,
+    arrives_s: float,
+    leaves_s: float,
+    attentive: float,
+    side: int,
+    *,
+    drowses: bool,
+) -> tuple[Section, ...]:
+    opening_end = arrives_s + min(_OPENING_S, 0.45 * (leaves_s - arrives_s))
+    middle = arrives_s + (opening_end - arrives_s) * float(rng.uniform(0.4, 0.65))
+    sections = [
+        Section(arrives_s, middle, Behaviour.BOARD, side),
+        Section(middle, opening_end, Behaviour(int(rng.integers(2))), side),
+    ]
+    bounds = _cuts(rng, opening_end, leaves_s)
+    for (start, end), behaviour in zip(
+        bounds, _behaviours(rng, bounds, attentive, drowses=drowses), strict=True
+    ):
+        sections.append(Section(start, end, behaviour, side))
+    return tuple(sections)
+
+
+def _cuts(rng: np.random.Generator, start_s: float, end_s: float) -> list[tuple[float, float]]:
+    """Cut a time span into sections: of 8 to 13 s in a short lesson, longer in a long one."""
+    typical_s = float(np.clip((end_s - start_s) / 9, _SHORTEST_S + 1.5, 75.0))
+    count = max(2, int((end_s - start_s) / typical_s))
+    share = rng.uniform(0.8, 1.2, count)
+    edges = start_s + np.concatenate([[0.0], np.cumsum(share / share.sum())]) * (end_s - start_s)
+    return [(float(a), float(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+
+
+def _behaviours(
+    rng: np.random.Generator,
+    bounds: list[tuple[float, float]],
+    attentive: float,
+    *,
+    drowses: bool,
+) -> list[Behaviour]:
+    """Deal behaviours so that about `attentive` of the time is on task."""
+    total = sum(end - start for start, end in bounds)
+    order = rng.permutation(len(bounds))
+    chosen = [Behaviour.BOARD] * len(bounds)
+    off_s, off_index, on_index = 0.0, 0, 0
+    head_down = bool(rng.random() < 0.35) and attentive < 0.8
+    for position in order:
+        start, end = bounds[int(position)]
+        if off_s + (end - start) / 2 <= (1 - attentive) * total:
+            off_s += end - start
+            chosen[int(position)] = _OFF_TASK[(off_index + int(rng.integers(2))) % 4]
+            if head_down and off_index == 1:
+                chosen[int(position)] = Behaviour.HEAD_DOWN
+            off_index += 1
+        else:
+            chosen[int(position)] = Behaviour.WRITING if on_index % 3 == 1 else Behaviour.BOARD
+            if drowses and on_index == 0:
+                chosen[int(position)] = Behaviour.DROWSY
+            on_index += 1
+    return chosen
+
+
+def course(script: StudentScript, duration_s: float) -> Course:
+    """Play a student's script: fixations, turns that take time, blinks, sway, coming and going."""
+    frames = round(duration_s * FPS)
+    rng = np.random.default_rng([script.seed, 3])
+    time = np.arange(frames) / FPS
+    behaviour = np.full(frames, int(Behaviour.WALKING), np.uint8)
+    turn, smile = np.zeros((frames, 3)), np.zeros(frames)
+    lean = np.zeros((frames, 3))
+    for section in script.sections:
+        inside = (time >= section.start_s) & (time < section.end_s)
+        behaviour[inside] = int(section.behaviour)
+        turn[inside] = _fixations(rng, section, time[inside])
+        lean[inside] = _LEAN_M[section.behaviour]
+        smile[inside] = float(section.behaviour is Behaviour.NEIGHBOUR and rng.random() < 0.5)
+    turn, lean = _smoothed(turn, 7), _smoothed(lean, 11)
+    sway = np.sin(2 * np.pi * time[:, None] * rng.uniform(0.05, 0.15, 3) + rng.uniform(0, 6, 3))
+    walk = _walk(script, time)
+    present, seated = ~np.isnan(walk[:, 0]), np.all(walk == 0, axis=1)
+    shift = lean + sway * (0.010, 0.004, 0.0) + np.nan_to_num(walk)
+    walking = present & ~seated
+    turn[walking] = np.where(walk[walking, 1:2] > 0.2, (80.0, 0.0, 0.0), turn[walking])
+    behaviour[walking] = int(Behaviour.WALKING)
+    openness = _openness(rng, behaviour)
+    return Course(present, seated, behaviour, turn, openness, smile, shift)
+
+
+_LEAN_M: Final = {
+    Behaviour.BOARD: (0.0, 0.0, 0.0),
+    Behaviour.WRITING: (0.0, -0.05, 0.08),
+    Behaviour.NEIGHBOUR: (0.0, 0.0, 0.0),
+    Behaviour.HEAD_DOWN: (0.0, -0.12, 0.12),
+    Behaviour.AWAY: (0.0, 0.0, -0.03),
+    Behaviour.DROWSY: (0.0, -0.02, 0.02),
+    Behaviour.WALKING: (0.0, 0.0, 0.0),
+}
+# Centre and spread of yaw (towards the section's side) and pitch.
+_AIM_DEG: Final = {
+    Behaviour.BOARD: ((0.0, 5.0), (0.0, 3.0)),
+    Behaviour.WRITING: ((0.0, 4.0), (-29.0, 2.0)),
+    Behaviour.NEIGHBOUR: ((52.0, 2.5), (-3.0, 2.5)),
+    Behaviour.HEAD_DOWN: ((0.0, 2.0), (-80.0, 0.8)),
+    Behaviour.AWAY: ((58.0, 3.0), (2.0, 3.0)),
+    Behaviour.DROWSY: ((0.0, 3.0), (-9.0, 2.0)),
+    Behaviour.WALKING: ((0.0, 1.0), (0.0, 1.0)),
+}
+
+
+def _fixations(rng: np.random.Generator, section: Section, time: Floats) -> Floats:
+    """(n, 3) where the head points, a new place every few seconds."""
+    (yaw, yaw_spread), (pitch, pitch_spread) = _AIM_DEG[section.behaviour]
+    turns = np.zeros((len(time), 3))
+    start = section.start_s
+    while start < section.end_s:
+        end = start + float(rng.uniform(*_FIXATION_S))
+        offset = np.clip(rng.normal(0, 1, 3), -1.8, 1.8) * (yaw_spread, pitch_spread, 2.0)
+        turns[(time >= start) & (time < end)] = offset + (section.side * yaw, pitch, 0.0)
+        start = end
+    return turns
+
+
+def _smoothed(values: Floats, frames: int) -> Floats:
+    window = np.hanning(frames + 2)[1:-1]
+    padded = np.pad(values, ((frames // 2, frames // 2), (0, 0)), mode="edge")
+    return np.stack(
+        [np.convolve(padded[:, i], window / window.sum(), "valid") for i in range(values.shape[1])],
+        axis=1,
+    )
+
+
+def _walk(script: StudentScript, time: Floats) -> Floats:
+    """(F, 3) [m] of the way to the seat and from it; 0 seated, nan not in the room.
+
+    People walk in from image left behind their own row, standing, and sit down.
+    """
+    way = np.full((len(time), 3), np.nan)
+    way[(time >= script.arrives_s) & (time < script.leaves_s)] = 0.0
+    ends = [(script.arrives_s, -1.0)] if script.arrives_s > 0 else []
+    if script.leaves_s < time[-1]:
+        ends.append((script.leaves_s, 1.0))
+    for moment, sign in ends:
+        away_s = (time - moment) * sign
+        rising = (away_s > 0) & (away_s <= _SIT_DOWN_S)
+        share = (away_s[rising] / _SIT_DOWN_S)[:, None]
+        way[rising] = share * share * (3 - 2 * share) * (0.0, _STANDING_M, -0.4)
+        walking = (away_s > _SIT_DOWN_S) & (away_s < _SIT_DOWN_S + 5.0)
+        metres = (away_s[walking] - _SIT_DOWN_S) * _WALK_M_PER_S
+        way[walking] = np.stack(
+            [-metres, np.full_like(metres, _STANDING_M), np.full_like(metres, -0.4)], axis=1
+        )
+    return way
+
+
+def _openness(rng: np.random.Generator, behaviour: NDArray[np.uint8]) -> Floats:
+    openness = np.ones(len(behaviour))
+    frame = 0
+    while True:
+        frame += max(8, int(rng.exponential(_BLINK_EVERY_S) * FPS))
+        if frame >= len(behaviour):
+            break
+        openness[frame : frame + 2] = 0.0
+    drowsy = behaviour == int(Behaviour.DROWSY)
+    # Eyes fall shut for 2.1 of every 3 s.
+    openness[drowsy & (np.arange(len(behaviour)) % 30 < 21)] = 0.0
+    return openness

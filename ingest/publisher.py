@@ -1,0 +1,165 @@
+"""Frames to the frames server, statuses to the rooms' logs.
+
+A server that is full or away costs frames, which are counted, and never stops a reader: after a
+failure the next attempts are left out for a moment.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from ingest import metrics
+from ingest.backoff import Backoff
+from ingest.camera_state import CameraState
+from ingest.timestamps import NS, NsClock
+from schemas import streams
+from schemas.messages import CameraStatus, EndOfStream, Frame, encode
+from schemas.transport import (
+    Client,
+    StreamFullError,
+    TransportError,
+    entry_time_ns,
+    id_before_ns,
+    publish,
+)
+
+FIRST_REST_S: Final = 0.25
+LONGEST_REST_S: Final = 2.0
+TIMEOUT_S: Final = 2.0
+
+
+def with_timeout(url: str) -> str:
+    """The server's url with short time-outs: a hung server must not hold up a reader.
+
+    redis-py takes such options in a url's query; what stands there already is kept.
+    """
+    parts = urlsplit(url)
+    options = dict(parse_qsl(parts.query))
+    for name in ("socket_timeout", "socket_connect_timeout"):
+        options.setdefault(name, str(TIMEOUT_S))
+    return urlunsplit(parts._replace(query=urlencode(options)))
+
+
+def kept_frames(kept_s: float, analysis_fps: float) -> int:
+    """How many frames of one camera stay in its stream."""
+    return max(1, math.ceil(kept_s * analysis_fps))
+
+
+@dataclass
+class ServerRest:
+    """A server that just failed is left alone for .25 s, then longer, up to 2 s."""
+
+    backoff: Backoff
+    monotonic_ns: NsClock
+    _until_ns: int = field(default=0, init=False)
+
+    @property
+    def is_on(self) -> bool:
+        """Whether attempts are left out now."""
+        return self.monotonic_ns() < self._until_ns
+
+    def failed(self) -> None:
+        """The server did not answer."""
+        self._until_ns = self.monotonic_ns() + int(self.backoff.next_wait_s() * NS)
+
+    def worked(self) -> None:
+        """The server answered."""
+        self._until_ns = 0
+        self.backoff.reset()
+
+
+class FramePublisher:
+    """Puts one camera's frames into its stream; used by that camera's reader thread only."""
+
+    def __init__(self, client: Client, state: CameraState, rest: ServerRest, maxlen: int) -> None:
+        self._client = client
+        self._state = state
+        self._rest = rest
+        self._maxlen = maxlen
+        self._stream = streams.frames_stream(state.camera_id)
+
+    def publish(self, frame: Frame, jpeg: bytes) -> bool:
+        """Whether the frame is on the server now; if not, it is counted as refused."""
+        if self._rest.is_on:
+            return self._refused("down")
+        try:
+            publish(self._client, self._stream, encode(frame, jpeg), maxlen=self._maxlen)
+        except StreamFullError:
+            return self._refused("full")
+        except TransportError:
+            self._rest.failed()
+            return self._refused("down")
+        self._rest.worked()
+        metrics.PUBLISHED.labels(self._state.camera_id).inc()
+        return True
+
+    def _refused(self, cause: str) -> bool:
+        self._state.count_refused()
+        metrics.REFUSED.labels(self._state.camera_id, cause).inc()
+        return False
+
+
+class StatusPublisher:
+    """Appends what ingest knows of its cameras to the logs of their rooms."""
+
+    def __init__(self, client: Client, rest: ServerRest, utc_ns: NsClock) -> None:
+        self._client = client
+        self._rest = rest
+        self._utc_ns = utc_ns
+        self._said_goodbye: set[str] = set()
+        self._newest_ids: dict[str, str] = {}
+
+    def report(self, states: Sequence[CameraState]) -> None:
+        """One status for each camera; for one that ended, its last status and end of stream."""
+        for state in states:
+            if state.camera_id in self._said_goodbye:
+                continue
+            ended = state.ended  # asked first: the last status must be younger
+            if (
+                self._report_one(state)
+                and ended
+                and self._send(state.end_of_stream(self._utc_ns()))
+            ):
+                self._said_goodbye.add(state.camera_id)
+
+    def _report_one(self, state: CameraState) -> bool:
+        while (closed := state.take_closed()) is not None:
+            if not self._send_status(state, closed):
+                return False
+        status = state.take_status(self._utc_ns())
+        metrics.UP.labels(state.camera_id).set(status.state == "up")
+        metrics.GAP.labels(state.camera_id).set(status.max_gap_ms / 1000)
+        return self._send_status(state, status)
+
+    def _send_status(self, state: CameraState, status: CameraStatus) -> bool:
+        if self._send(status):
+            return True
+        state.put_back(status)
+        metrics.STATUS_LOST.labels(state.camera_id).inc()
+        return False
+
+    def _send(self, message: CameraStatus | EndOfStream) -> bool:
+        if self._rest.is_on:
+            return False
+        stream = streams.faces_stream(message.room_id)
+        try:
+            newest_id = publish(self._client, stream, encode(message), minid=self._oldest(stream))
+        except StreamFullError:
+            return False
+        except TransportError:
+            self._rest.failed()
+            return False
+        self._newest_ids[stream] = newest_id
+        self._rest.worked()
+        return True
+
+    def _oldest(self, stream: str) -> str | None:
+        """The log's hard time cap, by the server's own clock: ours may be wrong by hours."""
+        newest_id = self._newest_ids.get(stream)
+        if newest_id is None:
+            return None
+        return id_before_ns(entry_time_ns(newest_id) - int(streams.LOG_MAX_AGE_S * NS))

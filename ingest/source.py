@@ -1,0 +1,54 @@
+"""What a reader reads: frames with their times, from a live camera or a film."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import NamedTuple, Protocol
+
+import av
+
+from ingest.timestamps import NS, NsClock
+
+Alive = Callable[[float], None]
+"""Called by a source: "I am alive, and shall say so again within this many seconds"."""
+
+Wait = Callable[[float], bool]
+"""Waits so many seconds; True at once when the reader is to stop."""
+
+
+@dataclass(frozen=True)
+class HostClocks:
+    """The clocks of this machine, as arguments so that tests can turn them."""
+
+    monotonic_ns: NsClock = time.monotonic_ns
+    utc_ns: NsClock = time.time_ns
+
+
+class TimedFrame(NamedTuple):
+    """A decoded frame with its time in the stream and in UTC, both in nanoseconds."""
+
+    image: av.VideoFrame
+    pts_ns: int
+    captured_at: int
+
+
+class Source(Protocol):
+    """One way to get frames."""
+
+    def frames(self) -> Generator[TimedFrame, None, None]:
+        """One connection's frames, `captured_at` strictly increasing.
+
+        The thread that iterates must also close the iterator: it owns the connection.
+
+        Raises:
+            CameraError: the connection is over, and why.
+        """
+        ...
+
+
+def to_ns(pts: int, time_base: Fraction) -> int:
+    """Stream ticks as nanoseconds."""
+    return pts * NS * time_base.numerator // time_base.denominator

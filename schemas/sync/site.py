@@ -1,0 +1,67 @@
+"""The sync of one site file, table after table, in one transaction."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Final
+
+from sqlalchemy import Connection, Engine, select, text
+
+from schemas.partitions import ensure_partitions
+from schemas.site import Site
+from schemas.sync.plans import sync_plans
+from schemas.sync.report import ChangeLog, SyncReport
+from schemas.sync.things import sync_cameras, sync_classes, sync_rooms, sync_seats, sync_site_row
+from schemas.tables import cameras, sites
+
+_LOCK: Final = 0x0FACE_0003  # any number that is ours alone
+
+
+def sync_site(engine: Engine, site: Site, at: dt.datetime, *, dry_run: bool = False) -> SyncReport:
+    """Write the site file to the reference tables; what left it is disabled, never deleted.
+
+    Idempotent: the second sync of the same file changes nothing. Other sites in the same database
+    are left alone. Partitions are created from `at` on.
+
+    Args:
+        engine: of a database at the newest migration.
+        site: the whole site file.
+        at: aware time from which changed regions and calibrations hold.
+        dry_run: tell what would change, change nothing.
+
+    Raises:
+        SyncError: a camera moved to another room, a room used up its 31 cameras, or `at` lies
+            before the last change.
+        ValueError: `at` has no time zone.
+    """
+    if at.tzinfo is None:
+        raise ValueError(f"the sync time needs a time zone: {at = }")
+    changes = ChangeLog()
+    with engine.connect() as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        _sync(connection, site, at, changes)
+        ensure_partitions(connection, at)
+        if dry_run:
+            connection.rollback()
+        else:
+            connection.commit()
+    return changes.report(site.site.id, dry_run=dry_run)
+
+
+def mask_bits(connection: Connection, site_id: str) -> dict[str, int]:
+    """The bit in `cam_mask` of every camera that a site ever had, by the camera's slug."""
+    query = (
+        select(cameras.c.slug, cameras.c.mask_bit)
+        .join(sites, sites.c.site_id == cameras.c.site_id)
+        .where(sites.c.slug == site_id)
+    )
+    return {row.slug: row.mask_bit for row in connection.execute(query)}
+
+
+def _sync(connection: Connection, site: Site, at: dt.datetime, changes: ChangeLog) -> None:
+    site_id = sync_site_row(connection, site, changes)
+    sync_classes(connection, site, site_id, changes)
+    room_ids = sync_rooms(connection, site, site_id, changes)
+    sync_cameras(connection, site, site_id, room_ids, changes)
+    sync_seats(connection, site, site_id, room_ids, changes)
+    sync_plans(connection, site, site_id, at, changes)

@@ -1,0 +1,104 @@
+"""Seat regions and calibrations: ranges of validity, of which at most one is open at a time."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
+from sqlalchemy.dialects.postgresql import Range
+
+from schemas.sync.report import ChangeLog, SyncError
+
+Place = tuple[int, int | None]  # camera_id, seat_id; None: the whole camera
+Row = Mapping[str, Any]
+Label = Callable[[Place], str]
+
+_FROM_FILE: Final = (None, "manual")  # regions have no method; a measured calibration is not ours
+_ANGLE_TOLERANCE_DEG: Final = 1e-4  # far below what a head can hold, above what 4 bytes round
+
+
+def sync_validity(
+    connection: Connection,
+    table: Table,
+    camera_ids: list[int],
+    wanted: Mapping[Place, Row],
+    *,
+    at: dt.datetime,
+    label: Label,
+    changes: ChangeLog,
+) -> None:
+    """Make the open rows of these cameras say what is `wanted`, from `at` on.
+
+    An unchanged row stays, a changed one is closed and opened anew, a missing one is closed. A
+    calibration that was measured stays unless the site file gives another for its place.
+
+    Args:
+        connection: in the caller's transaction.
+        table: `seat_regions` or `calibrations`.
+        camera_ids: the site's cameras.
+        wanted: values of the open row of each place.
+        at: aware time.
+        label: what to call a place in the report.
+        changes: where to note what changed.
+
+    Raises:
+        SyncError: `at` lies before the last change.
+    """
+    stored = _open_rows(connection, table, camera_ids)
+    added = [place for place in wanted if place not in stored]
+    changed = [p for p in wanted if p in stored and not _same(stored[p], wanted[p])]
+    gone = [p for p, row in stored.items() if p not in wanted and row.get("method") in _FROM_FILE]
+    _close(connection, table, [stored[place] for place in changed + gone], at)
+    if rows := [_row(place, wanted[place], at) for place in added + changed]:
+        connection.execute(insert(table), rows)
+    for place in added:
+        changes.note("added", label(place))
+    for place in changed:
+        changes.note("changed", label(place))
+    for place in gone:
+        changes.note("disabled", label(place), "closed")
+
+
+def _open_rows(connection: Connection, table: Table, camera_ids: list[int]) -> dict[Place, Row]:
+    query = select(table).where(table.c.camera_id.in_(camera_ids), func.upper_inf(table.c.valid))
+    rows: list[Row] = [row._asdict() for row in connection.execute(query)]
+    return {(row["camera_id"], row["seat_id"]): row for row in rows}
+
+
+def _close(connection: Connection, table: Table, rows: list[Row], at: dt.datetime) -> None:
+    """End the open range at `at`; one that began at this very time becomes empty."""
+    if not rows:
+        return
+    newest = max(row["valid"].lower for row in rows)
+    if newest > at:
+        raise SyncError(
+            f"the last sync was at {newest:%Y-%m-%d %H:%M:%S %Z}, which is later than "
+            f"{at:%Y-%m-%d %H:%M:%S %Z}: check this machine's clock"
+        )
+    connection.execute(
+        update(table)
+        .where(
+            table.c.camera_id == bindparam("camera"),
+            table.c.seat_id.is_not_distinct_from(bindparam("seat", type_=table.c.seat_id.type)),
+            func.upper_inf(table.c.valid),
+        )
+        .values(valid=func.tstzrange(func.lower(table.c.valid), at)),
+        [{"camera": row["camera_id"], "seat": row["seat_id"]} for row in rows],
+    )
+
+
+def _row(place: Place, values: Row, at: dt.datetime) -> dict[str, Any]:
+    camera_id, seat_id = place
+    return {"camera_id": camera_id, "seat_id": seat_id, "valid": Range(at, None), **values}
+
+
+def _same(old: Row, new: Row) -> bool:
+    return all(
+        math.isclose(old[name], value, abs_tol=_ANGLE_TOLERANCE_DEG)
+        if isinstance(value, float)
+        else old[name] == value
+        for name, value in new.items()
+    )

@@ -1,0 +1,344 @@
+"""A site file becomes rows: upserted by slug, disabled when gone, never deleted."""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, Table, insert, select, text, update
+from sqlalchemy.dialects.postgresql import Range
+
+from schemas import tables
+from schemas.database import create_engine, upgrade
+from schemas.site import Site
+from schemas.sync import SyncError, mask_bits, sync_site
+from tests.integration.fresh_database import fresh_database
+
+MONDAY = dt.datetime(2026, 11, 23, 6, 0, tzinfo=dt.UTC)
+TUESDAY = MONDAY + dt.timedelta(days=1)
+WEDNESDAY = MONDAY + dt.timedelta(days=2)
+FAR = MONDAY + dt.timedelta(days=9999)
+SQUARE = [[0.1, 0.1], [0.3, 0.1], [0.3, 0.3], [0.1, 0.3]]
+OTHER_SQUARE = [[0.2, 0.1], [0.4, 0.1], [0.4, 0.3], [0.2, 0.3]]
+FILE: dict[str, Any] = {
+    "version": 1,
+    "site": {"id": "hill-school", "name": "Hill School", "time_zone": "Europe/Amsterdam"},
+    "policy": "standard",
+    "rooms": [
+        {
+            "id": "room-a",
+            "capacity": 30,
+            "cameras": [
+                {
+                    "id": "room-a-1",
+                    "url": "rtsp://${CAMERA_USER}:${CAMERA_PASSWORD}@10.0.0.5/main",
+                    "calibration": {"yaw_deg": 12.3, "pitch_deg": -4.1},
+                    "seats": {
+                        "A1": {"polygon": SQUARE},
+                        "A2": {
+                            "polygon": OTHER_SQUARE,
+                            "calibration": {"yaw_deg": 20.0, "pitch_deg": -4.0},
+                        },
+                    },
+                },
+                {"id": "room-a-2", "url": "films/a.mp4", "seats": {"A1": {"polygon": SQUARE}}},
+            ],
+        },
+        {"id": "room-b", "cameras": [{"id": "room-b-1", "url": "rtsp://10.0.0.6/main"}]},
+    ],
+    "timetable": [
+        {
+            "id": "math-3b",
+            "room": "room-a",
+            "class": "class-3b",
+            "weekdays": ["mon"],
+            "start": "08:30",
+            "end": "09:20",
+        }
+    ],
+}
+
+Edit = Callable[[dict[str, Any]], object]
+
+
+def site(edit: Edit = lambda _file: None) -> Site:
+    file = copy.deepcopy(FILE)
+    edit(file)
+    return Site.model_validate(file)
+
+
+def camera(file: dict[str, Any], room: int, number: int) -> dict[str, Any]:
+    return file["rooms"][room]["cameras"][number]
+
+
+@pytest.fixture(scope="module")
+def migrated(database_url: str) -> Iterator[Engine]:
+    with fresh_database(database_url) as url:
+        upgrade(url, now=MONDAY)
+        engine = create_engine(url)
+        yield engine
+        engine.dispose()
+
+
+@pytest.fixture
+def engine(migrated: Engine) -> Iterator[Engine]:
+    yield migrated
+    with migrated.begin() as connection:
+        connection.execute(text("TRUNCATE orgs, calibrations, seat_regions CASCADE"))
+
+
+def rows(engine: Engine, table: Table, *names: str) -> list[tuple[Any, ...]]:
+    columns = [table.c[name] for name in names]
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(select(*columns).order_by(*columns))]
+
+
+def dump(engine: Engine) -> dict[str, list[str]]:
+    with engine.connect() as connection:
+        return {
+            table.name: sorted(str(row) for row in connection.execute(select(table)))
+            for table in tables.metadata.sorted_tables
+        }
+
+
+def validities(engine: Engine, table: Table) -> list[tuple[dt.datetime, dt.datetime | None]]:
+    with engine.connect() as connection:
+        ranges = connection.execute(select(table.c.valid)).scalars()
+        return sorted(((r.lower, r.upper) for r in ranges), key=lambda r: (r[0], r[1] or FAR))
+
+
+def test_a_site_file_becomes_rows(engine: Engine) -> None:
+    report = sync_site(engine, site(), MONDAY)
+    assert rows(engine, tables.sites, "slug", "name", "tz", "per_student", "expression", "k") == [
+        ("hill-school", "Hill School", "Europe/Amsterdam", True, False, 5)
+    ]
+    assert rows(engine, tables.rooms, "slug", "name", "capacity", "enabled") == [
+        ("room-a", "room-a", 30, True),
+        ("room-b", "room-b", None, True),
+    ]
+    assert rows(engine, tables.cameras, "slug", "room_id", "mask_bit", "fps_target") == [
+        ("room-a-1", 1, 0, 5.0),
+        ("room-a-2", 1, 1, 5.0),
+        ("room-b-1", 2, 0, 5.0),
+    ]
+    assert rows(engine, tables.seats, "label", "room_id") == [("A1", 1), ("A2", 1)]
+    assert rows(engine, tables.seat_regions, "camera_id", "seat_id") == [(1, 1), (1, 2), (2, 1)]
+    assert rows(engine, tables.classes, "slug") == [("class-3b",)]
+    assert (report.added, report.changed, report.disabled) == (15, 0, 0)
+    assert "camera room-a-1 added" in report.lines
+    assert "camera room-a-1, seat A2: calibration added" in report.lines
+
+
+def test_no_secret_and_no_address_of_a_camera_reaches_the_database(engine: Engine) -> None:
+    sync_site(engine, site(), MONDAY)
+    refs = rows(engine, tables.cameras, "slug", "secret_ref")
+    assert refs[0] == ("room-a-1", "CAMERA_USER,CAMERA_PASSWORD")
+    assert "10.0.0.5" not in str(dump(engine))
+
+
+def test_a_second_sync_changes_nothing(engine: Engine) -> None:
+    sync_site(engine, site(), MONDAY)
+    before = dump(engine)
+    report = sync_site(engine, site(), TUESDAY)
+    assert report.is_empty
+    assert report.text() == "site hill-school: nothing changed"
+    assert dump(engine) == before
+
+
+def test_a_dry_run_tells_what_it_would_do_and_does_nothing(engine: Engine) -> None:
+    report = sync_site(engine, site(), MONDAY, dry_run=True)
+    assert "15 would be added" in report.text()
+    assert rows(engine, tables.sites, "slug") == []
+
+
+def test_a_camera_that_left_the_file_is_disabled_and_its_seats_are_closed(engine: Engine) -> None:
+    sync_site(engine, site(), MONDAY)
+    report = sync_site(engine, site(lambda f: f["rooms"][0]["cameras"].pop(0)), TUESDAY)
+    assert rows(engine, tables.cameras, "slug", "enabled") == [
+        ("room-a-1", False),
+        ("room-a-2", True),
+        ("room-b-1", True),
+    ]
+    assert rows(engine, tables.seats, "label", "enabled") == [("A1", True), ("A2", False)]
+    assert validities(engine, tables.seat_regions) == [
+        (MONDAY, TUESDAY),
+        (MONDAY, TUESDAY),
+        (MONDAY, None),
+    ]
+    assert "camera room-a-1 disabled" in report.lines
+    assert "room room-a, seat A2 disabled" in report.lines
+    assert "camera room-a-1, seat A1: region closed" in report.lines
+
+
+def test_a_room_that_left_the_file_takes_its_cameras_along_and_comes_back(engine: Engine) -> None:
+    sync_site(engine, site(), MONDAY)
+    gone = sync_site(engine, site(lambda f: f["rooms"].pop(1)), TUESDAY)
+    assert gone.lines == ("room room-b disabled", "camera room-b-1 disabled")
+    back = sync_site(engine, site(), WEDNESDAY)
+    assert back.lines == ("room room-b enabled", "camera room-b-1 enabled")
+    assert rows(engine, tables.cameras, "slug", "mask_bit")[2] == ("room-b-1", 0)
+
+
+def test_a_camera_that_is_switched_off_in_the_file_keeps_its_plan(engine: Engine) -> None:
+    sync_site(engine, site(), MONDAY)
+    off = sync_site(engine, site(lambda f: camera(f, 0, 0).update(enabled=False)), TUESDAY)
+    assert off.lines == ("camera room-a-1 disabled",)
+
+
+def test_a_changed_region_closes_the_old_one_and_opens_a_new_one(engine: Engine) -> None:
+    sync_site(engine, site(), MONDAY)
+    moved = site(lambda f: camera(f, 0, 1)["seats"]["A1"].update(polygon=OTHER_SQUARE))
+    report = sync_site(engine, moved, TUESDAY)
+    assert report.lines == ("camera room-a-2, seat A1: region changed",)
+    assert validities(engine, tables.seat_regions) == [
+        (MONDAY, TUESDAY),
+        (MONDAY, None),
+        (MONDAY, None),
+        (TUESDAY, None),
+    ]
+
+
+def test_a_changed_calibration_is_a_new_range_and_history_stays(engine: Engine) -> None:
+    sync_site(engine, site(), MONDAY)
+    turned = site(lambda f: camera(f, 0, 0)["calibration"].update(yaw_deg=15.0))
+    assert sync_site(engine, turned, TUESDAY).lines == ("camera room-a-1: calibration changed",)
+    taken_back = site(lambda f: camera(f, 0, 0).pop("calibration"))
+    assert sync_site(engine, taken_back, WEDNESDAY).lines == (
+        "camera room-a-1: calibration closed",
+    )
+    assert validities(engine, tables.calibrations) == [
+        (MONDAY, TUESDAY),
+        (MONDAY, None),
+        (TUESDAY, WEDNESDAY),
+    ]
+
+
+def test_a_measured_calibration_survives_until_the_file_gives_a_manual_one(engine: Engine) -> None:
+    sync_site(engine, site(), MONDAY)
+    measured = {
+        "camera_id": 3,
+        "method": "camera_mode",
+        "yaw_deg": 1.0,
+        "pitch_deg": 2.0,
+        "factor": 0.8,
+        "valid": Range(MONDAY, None),
+    }
+    with engine.begin() as connection:
+        connection.execute(insert(tables.calibrations).values(measured))
+    assert sync_site(engine, site(), TUESDAY).is_empty
+    manual = site(lambda f: camera(f, 1, 0).update(calibration={"yaw_deg": 1.0, "pitch_deg": 2.0}))
+    assert sync_site(engine, manual, TUESDAY).lines == ("camera room-b-1: calibration changed",)
+
+
+def test_two_changes_at_the_same_instant_leave_one_open_range(engine: Engine) -> None:
+    sync_site(engine, site(), MONDAY)
+    for yaw_deg in (15.0, 16.0):
+        turned = site(lambda f, yaw=yaw_deg: camera(f, 0, 0)["calibration"].update(yaw_deg=yaw))
+        sync_site(engine, turned, TUESDAY)
+    with engine.connect() as connection:
+        open_now = connection.execute(
+            text("SELECT yaw_deg FROM calibrations WHERE seat_id IS NULL AND valid @> :at"),
+            {"at": WEDNESDAY},
+        ).scalars()
+        assert list(open_now) == [16.0]
+
+
+def test_a_clock_that_went_back_is_noticed(engine: Engine) -> None:
+    sync_site(engine, site(), TUESDAY)
+    turned = site(lambda f: camera(f, 0, 0)["calibration"].update(yaw_deg=15.0))
+    with pytest.raises(SyncError, match="check this machine's clock"):
+        sync_site(engine, turned, MONDAY)
+
+
+def test_a_mask_bit_is_never_given_out_twice(engine: Engine) -> None:
+    sync_site(engine, site(), MONDAY)
+    replaced = site(lambda f: camera(f, 0, 0).update(id="room-a-3"))
+    sync_site(engine, replaced, TUESDAY)
+    with engine.connect() as connection:
+        assert mask_bits(connection, "hill-school") == {
+            "room-a-1": 0,
+            "room-a-2": 1,
+            "room-a-3": 2,
+            "room-b-1": 0,
+        }
+
+
+def test_a_room_that_used_up_its_bits_says_what_to_do(engine: Engine) -> None:
+    def many(start: int) -> Edit:
+        cameras = [{"id": f"cam-{start + n}", "url": "a.mp4"} for n in range(31)]
+        return lambda f: f["rooms"][0].update(cameras=cameras)
+
+    sync_site(engine, site(many(0)), MONDAY)
+    with pytest.raises(SyncError, match="room 'room-a' has had 31 cameras"):
+        sync_site(engine, site(many(1)), TUESDAY)
+
+
+def test_a_camera_that_moves_to_another_room_needs_a_new_id(engine: Engine) -> None:
+    sync_site(engine, site(), MONDAY)
+    moved = site(lambda f: f["rooms"][1]["cameras"].append(f["rooms"][0]["cameras"].pop(1)))
+    with pytest.raises(SyncError, match=r"'room-a-2' now stands in room 'room-b'.*new id"):
+        sync_site(engine, moved, TUESDAY)
+
+
+def test_a_failed_sync_leaves_nothing_behind(engine: Engine) -> None:
+    sync_site(engine, site(), MONDAY)
+    before = dump(engine)
+
+    def edit(file: dict[str, Any]) -> None:
+        file["rooms"][1]["capacity"] = 12
+        file["rooms"][1]["cameras"].append(file["rooms"][0]["cameras"].pop(1))
+
+    with pytest.raises(SyncError):
+        sync_site(engine, site(edit), TUESDAY)
+    assert dump(engine) == before
+
+
+def test_changed_values_are_told_with_old_and_new(engine: Engine) -> None:
+    sync_site(engine, site(), MONDAY)
+
+    def edit(file: dict[str, Any]) -> None:
+        file["rooms"][0]["capacity"] = 28
+        file["policy"] = {"profile": "standard", "per_student": False}
+
+    report = sync_site(engine, site(edit), TUESDAY)
+    assert report.lines == (
+        "site hill-school: per_student True → False",
+        "room room-a: capacity 30 → 28",
+    )
+    assert report.text().splitlines()[-1] == "site hill-school: 2 changed"
+
+
+def test_two_sites_share_a_database_and_leave_each_other_alone(engine: Engine) -> None:
+    sync_site(engine, site(), MONDAY)
+    sync_site(engine, site(lambda f: f["site"].update(id="lake-school")), MONDAY)
+    sync_site(engine, site(lambda f: f["rooms"].pop(1)), TUESDAY)
+    assert rows(engine, tables.rooms, "site_id", "slug", "enabled") == [
+        (1, "room-a", True),
+        (1, "room-b", False),
+        (2, "room-a", True),
+        (2, "room-b", True),
+    ]
+
+
+def test_what_others_wrote_beside_a_camera_stays(engine: Engine) -> None:
+    sync_site(engine, site(), MONDAY)
+    with engine.begin() as connection:
+        connection.execute(update(tables.cameras).values(width=1920, height=1080))
+    assert sync_site(engine, site(), TUESDAY).is_empty
+    assert set(rows(engine, tables.cameras, "width", "height")) == {(1920, 1080)}
+
+
+def test_the_sync_makes_room_for_the_rows_to_come(engine: Engine) -> None:
+    later = MONDAY + dt.timedelta(days=60)
+    sync_site(engine, site(), later)
+    with engine.connect() as connection:
+        name = f"attention_windows_p{later:%Y%m%d}"
+        assert connection.execute(text("SELECT to_regclass(:n)"), {"n": name}).scalar_one()
+
+
+def test_a_sync_time_without_a_zone_is_refused(engine: Engine) -> None:
+    with pytest.raises(ValueError, match="needs a time zone"):
+        sync_site(engine, site(), MONDAY.replace(tzinfo=None))

@@ -1,0 +1,181 @@
+"""Run a network on a device: torch on a GPU, OpenVINO on a CPU, behind one small interface.
+
+Arrays go in and come out as numpy; tensors stay inside. OpenVINO's networks are converted from the
+very torch modules that run on a GPU, once, and kept in the cache folder: later starts need no
+torch, which saves seconds and hundreds of megabytes.
+"""
+
+import hashlib
+import importlib
+import tempfile
+import warnings
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+import numpy as np
+import openvino
+from numpy.typing import NDArray
+
+from workers.errors import EngineError
+from workers.weights import cache_folder, read_weights
+
+if TYPE_CHECKING:
+    import torch
+
+Outputs = tuple[NDArray[np.float32], ...]
+EngineName = Literal["torch", "openvino"]
+
+
+class Network(Protocol):
+    """A loaded network: a batch (B, …) of uint8 in, one array (B, …) for each output out."""
+
+    def __call__(self, batch: NDArray[np.uint8]) -> Outputs:
+        """Run one batch."""
+
+
+Engine = Callable[["NetworkSpec"], Network]
+"""Loads a network."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSpec:
+    """Which network, and what goes in.
+
+    Attributes:
+        name: for messages and the cache.
+        weights: entry of the weights' manifest.
+        builder: `module:function` that returns the torch module with its weights.
+        example_shape: of an input that exercises the network.
+        free_axes: axes of the input whose length may vary.
+    """
+
+    name: str
+    weights: str
+    builder: str
+    example_shape: tuple[int, ...]
+    free_axes: tuple[int, ...] = (0,)
+
+    def build(self) -> "torch.nn.Module":
+        """Build the torch module (this imports torch)."""
+        module, function = self.builder.split(":")
+        built: torch.nn.Module = getattr(importlib.import_module(module), function)()
+        return built
+
+
+def run_in_batches(network: Network, inputs: NDArray[np.uint8], size: int) -> Outputs:
+    """Run `inputs` (N, …), N ≥ 1, in batches of at most `size`; outputs (N, …)."""
+    parts = [network(inputs[start : start + size]) for start in range(0, len(inputs), size)]
+    return tuple(np.concatenate(output) for output in zip(*parts, strict=True))
+
+
+def torch_engine(device: str, threads: int) -> Engine:
+    """Return the engine that runs torch modules in f32 (cuDNN uses TF32 where a GPU has it).
+
+    Not bf16: its eight bits leave the landmarks, up to 256, a grid of one pixel.
+
+    Raises:
+        EngineError: torch sees no such device.
+    """
+    import torch  # noqa: PLC0415  seconds and hundreds of megabytes that OpenVINO does without
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise EngineError("torch sees no CUDA device; use device='cpu' or check the driver")
+    torch.set_num_threads(threads)
+
+    def load(spec: NetworkSpec) -> Network:
+        module = spec.build().to(device).to(memory_format=torch.channels_last)
+
+        def run(batch: NDArray[np.uint8]) -> Outputs:
+            with torch.inference_mode():
+                outputs = module(torch.from_numpy(batch).to(device))
+            return tuple(output.float().cpu().numpy() for output in outputs)
+
+        return run
+
+    return load
+
+
+def openvino_engine(threads: int) -> Engine:
+    """Return the engine that runs compiled networks on the CPU in f32."""
+    core = openvino.Core()
+    # Left to itself, OpenVINO takes bf16 where the CPU has it: up to .7 degrees of pose away.
+    options = {
+        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_NUM_THREADS": threads,
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+
+    def load(spec: NetworkSpec) -> Network:
+        compiled = core.compile_model(_converted(core, spec), "CPU", options)
+        request = compiled.create_infer_request()
+
+        def run(batch: NDArray[np.uint8]) -> Outputs:
+            results = request.infer([np.ascontiguousarray(batch)])
+            return tuple(np.array(results[index]) for index in range(len(compiled.outputs)))
+
+        return run
+
+    return load
+
+
+def _converted(core: openvino.Core, spec: NetworkSpec) -> Any:  # noqa: ANN401  openvino is untyped
+    """Return the network for OpenVINO, from the cache or converted and put there."""
+    folder = cache_folder() / "openvino" / f"{spec.name}-{_fingerprint(spec)}"
+    found = _read_converted(core, folder)
+    if found is None:
+        model = _convert(spec)
+        _keep_converted(model, folder)
+        return model
+    return found
+
+
+def _fingerprint(spec: NetworkSpec) -> str:
+    """Name everything that the conversion depends on: weights, layers, converter."""
+    digest = hashlib.sha256(read_weights(spec.weights))
+    file = spec.builder.split(":")[0].rpartition(".")[2] + ".py"
+    digest.update(resources.files("workers.models").joinpath(file).read_bytes())
+    digest.update(f"{spec} {openvino.__version__}".encode())
+    return digest.hexdigest()[:16]
+
+
+def _read_converted(core: openvino.Core, folder: Path) -> Any | None:  # noqa: ANN401  see above
+    try:
+        graph, values = (folder / "net.xml").read_bytes(), (folder / "net.bin").read_bytes()
+        expected = (folder / "sha256").read_text(encoding="ascii")
+    except FileNotFoundError:
+        return None
+    if hashlib.sha256(graph + values).hexdigest() != expected:
+        return None
+    return core.read_model(graph, openvino.Tensor(np.frombuffer(values, np.uint8)))
+
+
+def _keep_converted(model: Any, folder: Path) -> None:  # noqa: ANN401  see above
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as parent:
+        new = Path(parent) / folder.name
+        new.mkdir()
+        openvino.save_model(model, new / "net.xml", compress_to_fp16=False)
+        data = (new / "net.xml").read_bytes() + (new / "net.bin").read_bytes()
+        (new / "sha256").write_text(hashlib.sha256(data).hexdigest(), encoding="ascii")
+        # Another process may have been first: its folder is as good as ours.
+        with suppress(OSError):
+            new.rename(folder)
+
+
+def _convert(spec: NetworkSpec) -> Any:  # noqa: ANN401  see above
+    import torch  # noqa: PLC0415  see torch_engine
+
+    shape = [-1 if axis in spec.free_axes else side for axis, side in enumerate(spec.example_shape)]
+    with warnings.catch_warnings():
+        # OpenVINO's converter traces the module. Its other way, torch.export, takes the PReLUs
+        # apart, and the landmarks then take three times as long.
+        warnings.filterwarnings("ignore", r"`torch\.jit\.", FutureWarning)
+        return openvino.convert_model(
+            spec.build(),
+            example_input=torch.zeros(spec.example_shape, dtype=torch.uint8),
+            input=[openvino.PartialShape(shape)],
+        )
