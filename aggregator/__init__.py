@@ -1,0 +1,1 @@
+"""Faces to windows to meetings to people."""

@@ -153,7 +153,7 @@ class Gaze(msgspec.Struct):
         )
 
     def _looks(self, used: list[_View], activity: str) -> list[list[_Look]]:
-        """Per camera, each frame's credit; frames of all cameras update the memory in time order."""
+        """Per camera, each frame's credit; the memory is updated in order of time."""
         order = sorted(
             ((i, sample) for i, view in enumerate(used) for sample in view.samples),
             key=lambda pair: (pair[1].at_ns, pair[0]),

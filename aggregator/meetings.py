@@ -14,6 +14,7 @@ from schemas.messages import Lesson
 
 ABSENCE_S: Final = 300  # an automatic meeting ends after that long without anybody seen
 MAX_AUTOMATIC_S: Final = 6 * 3600  # and at the latest then
+_DAY_S: Final = 86_400
 
 
 class Planned(msgspec.Struct, frozen=True):
@@ -90,3 +91,18 @@ def _is_held(lesson: Lesson, day: dt.date) -> bool:
 def _unix(day: dt.date, clock: str, zone: ZoneInfo) -> int:
     local = dt.datetime.combine(day, dt.time.fromisoformat(clock), tzinfo=zone)
     return int(local.timestamp())
+
+
+def next_planned_start(
+    lessons: Sequence[Lesson], time_zone: str, begin: int, end: int
+) -> int | None:
+    """The first lesson that begins in [begin, end); looks at most 400 days ahead."""
+    last = min(end, begin + 400 * _DAY_S)
+    days = {*range(begin, last, _DAY_S), last}
+    starts = {
+        planned.start
+        for day in days
+        for planned in occurrences(lessons, time_zone, day)
+        if begin <= planned.start < end
+    }
+    return min(starts, default=None)

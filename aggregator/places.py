@@ -49,9 +49,7 @@ class Place(msgspec.Struct):
 
     def at_the_edge(self) -> bool:
         """Whether the face touches the picture's edge: from there people leave unseen."""
-        return (
-            min(self.x, 1 - self.x) < 0.6 * self.w or min(self.y, 1 - self.y) < 0.6 * self.h
-        )
+        return min(self.x, 1 - self.x) < 0.6 * self.w or min(self.y, 1 - self.y) < 0.6 * self.h
 
 
 class PlaceBook(msgspec.Struct):
@@ -136,7 +134,8 @@ class PlaceBook(msgspec.Struct):
             track = seen[place.claim.owner]
             lost = [p for p in self.places if p.claim.locked and p.claim.owner not in seen]
             near = min(
-                lost, key=lambda p: (p.distance(track.anchor_x, track.anchor_y), p.number),
+                lost,
+                key=lambda p: (p.distance(track.anchor_x, track.anchor_y), p.number),
                 default=None,
             )
             if near and near.distance(track.anchor_x, track.anchor_y) <= REJOIN_RIPE_SIZES:

@@ -23,6 +23,7 @@ from aggregator.windows import Sums, class_score, percentile
 EARLY_MINUTES: Final = (5, 25)
 _MIN_PART_MINUTES: Final = 10
 _MIN_LESSON_COVERAGE: Final = 0.4
+_INT16: Final = 2**15 - 1
 
 
 def x100(value: float | None) -> int | None:
@@ -94,8 +95,8 @@ def window_row(
         eye_closed=sums.eye_closed,
         yaw_med_cd=x100(_median(sums.yaws)),
         pitch_med_cd=x100(_median(sums.pitches)),
-        motion_cd=x100(sums.motion_deg),
-        face_px=_whole(_median(sums.faces_px)),
+        motion_cd=_smallint(x100(sums.motion_deg)),
+        face_px=_smallint(_whole(_median(sums.faces_px))),
         missing_reason=int(sums.missing_reason),
         state=int(state),
     )
@@ -173,7 +174,7 @@ def participation_summary(meeting: Meeting, person: Person, site: str) -> Partic
         observed_s=person.lesson.n_obs,
         low_s=person.low_s,
         low_events=person.low_events,
-        face_px=person.median_face_px,
+        face_px=_smallint(person.median_face_px),
         model_version=meeting.model_version or None,
     )
 
@@ -257,11 +258,15 @@ def _class_face_px(people: Sequence[Person]) -> int | None:
     for person in people:
         for px, seconds in person.faces_px.items():
             counts[px] = counts.get(px, 0) + seconds
-    return median_of_counts(counts)
+    return _smallint(median_of_counts(counts))
 
 
 def _median(values: Sequence[float]) -> float | None:
     return median(values) if values else None
+
+
+def _smallint(value: int | None) -> int | None:
+    return None if value is None else min(value, _INT16)
 
 
 def _whole(value: float | None) -> int | None:

@@ -17,7 +17,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """Base of all rows."""
 
 
-class MeetingRow(Row):
+class MeetingRow(Row, frozen=True, kw_only=True):
     """Inserted when the meeting opens (`ended` None), completed when it closes."""
 
     meeting_id: int
@@ -37,7 +37,7 @@ class MeetingRow(Row):
         return "running" if self.ended is None else "held"
 
 
-class ParticipationRow(Row):
+class ParticipationRow(Row, frozen=True, kw_only=True):
     """Inserted when a student's place locks for the first time; `present` at the close."""
 
     participation_id: int
@@ -49,7 +49,7 @@ class ParticipationRow(Row):
     present: tuple[tuple[int, int], ...] | None = None
 
 
-class AttentionWindowRow(Row):
+class AttentionWindowRow(Row, frozen=True, kw_only=True):
     """`attention_windows`."""
 
     window_start: int
@@ -80,7 +80,7 @@ class AttentionWindowRow(Row):
     score_version: int = SCORE_VERSION
 
 
-class AttentionMinuteRow(Row):
+class AttentionMinuteRow(Row, frozen=True, kw_only=True):
     """`attention_minutes`."""
 
     minute: int
@@ -95,7 +95,7 @@ class AttentionMinuteRow(Row):
     score_version: int = SCORE_VERSION
 
 
-class ExpressionMinuteRow(Row):
+class ExpressionMinuteRow(Row, frozen=True, kw_only=True):
     """`expression_minutes`; exists only where policy permits."""
 
     minute: int
@@ -106,7 +106,7 @@ class ExpressionMinuteRow(Row):
     p_sum: tuple[float, ...]
 
 
-class MeetingMinuteRow(Row):
+class MeetingMinuteRow(Row, frozen=True, kw_only=True):
     """`meeting_minutes`."""
 
     minute: int
@@ -124,7 +124,7 @@ class MeetingMinuteRow(Row):
     score_version: int = SCORE_VERSION
 
 
-class ParticipationSummaryRow(Row):
+class ParticipationSummaryRow(Row, frozen=True, kw_only=True):
     """`participation_summaries`."""
 
     meeting_start: int
@@ -148,7 +148,7 @@ class ParticipationSummaryRow(Row):
     score_version: int = SCORE_VERSION
 
 
-class MeetingSummaryRow(Row):
+class MeetingSummaryRow(Row, frozen=True, kw_only=True):
     """`meeting_summaries`."""
 
     meeting_id: int
@@ -172,7 +172,7 @@ class MeetingSummaryRow(Row):
     score_version: int = SCORE_VERSION
 
 
-class CameraMinuteRow(Row):
+class CameraMinuteRow(Row, frozen=True, kw_only=True):
     """`camera_minutes`: every frame accounted for."""
 
     minute: int

@@ -96,7 +96,9 @@ def wrap_deg(angle_deg: float) -> float:
     return (angle_deg + 180.0) % 360.0 - 180.0
 
 
-def membership(dy_deg: float, dp_deg: float, half_width_deg: float, half_height_deg: float) -> float:
+def membership(
+    dy_deg: float, dp_deg: float, half_width_deg: float, half_height_deg: float
+) -> float:
     """1 up to 5 degrees outside the box, 0 from 25 degrees, linear between."""
     distance = math.hypot(
         max(0.0, abs(dy_deg) - half_width_deg), max(0.0, abs(dp_deg) - half_height_deg)
@@ -130,9 +132,7 @@ def attention(activity: str, seen: Orientation, *, recent: bool) -> tuple[float,
     return best, label if best >= 0.2 else Label.AWAY
 
 
-def eyes_can_be_judged(
-    height_px: float, yaw_deg: float, dp_deg: float, confidence: float
-) -> bool:
+def eyes_can_be_judged(height_px: float, yaw_deg: float, dp_deg: float, confidence: float) -> bool:
     """Whether eye openness of such a face means anything."""
     return height_px >= 64 and abs(yaw_deg) <= 30 and dp_deg >= -20 and confidence >= 0.6
 
@@ -153,7 +153,7 @@ def eye_factor(closed: int, valid: int) -> float:
 
 
 def quality(height_px: float, confidence: float, yaw_deg: float) -> float:
-    """q (0..1) of one face: size, detector confidence, and how far it is turned away."""
+    """Q (0..1) of one face: size, detector confidence, and how far it is turned away."""
     turned = abs(yaw_deg)
     view = 1.0 if turned <= 45 else max(0.5, 1.0 - 0.5 * (turned - 45.0) / 30.0)
     return clamp((height_px - 24.0) / 40.0, 0.0, 1.0) * confidence * view

@@ -49,9 +49,7 @@ class SeatBook(msgspec.Struct):
         """Another camera saw this student leave."""
         self.claims[label].clear()
 
-    def _assign(
-        self, second: int, seen: Sequence[Track], regions: Mapping[str, Region]
-    ) -> None:
+    def _assign(self, second: int, seen: Sequence[Track], regions: Mapping[str, Region]) -> None:
         """Give the seats whose student is not seen to the tracks that belong there."""
         settled = {claim.owner for claim in self.claims.values() if claim.sight == Sight.SEEN}
         tracks = [track for track in seen if track.track_id not in settled]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from enum import IntEnum
+from itertools import pairwise
 from statistics import median
 from typing import Final
 
@@ -77,7 +78,7 @@ class Sums(msgspec.Struct):
 
     @property
     def confidence(self) -> float:
-        """coverage x mean of quality and calibration factor over the observed cells, 0..1."""
+        """Coverage x mean of quality and calibration factor over the observed cells, 0..1."""
         return self.coverage * self.sum_confidence / self.n_obs if self.n_obs else 0.0
 
 
@@ -131,10 +132,7 @@ class WindowSums(Sums):
     def motion_deg(self) -> float | None:
         """Median turn of the head from one cell to the next."""
         poses = list(zip(self.yaws, self.pitches, strict=True))
-        turns = [
-            math.hypot(y1 - y0, p1 - p0)
-            for (y0, p0), (y1, p1) in zip(poses, poses[1:], strict=False)
-        ]
+        turns = [math.hypot(y1 - y0, p1 - p0) for (y0, p0), (y1, p1) in pairwise(poses)]
         return median(turns) if turns else None
 
 

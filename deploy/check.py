@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.local.stack import state_folder
-from schemas.database import create_engine, current_revision, newest_revision
+from schemas.database import create_engine, current_revision, head_revision
 from schemas.errors import FacePoseError, SiteFileError
 from schemas.settings import Settings
 from schemas.site import Camera, Site
@@ -118,7 +118,9 @@ def check_camera(camera: Camera, folder: Path) -> Finding:
 def check_weights(site: Site) -> Finding:
     """Whether every network's weights that the policy needs are here."""
     needed = ["yunet", "face_landmarker", *(["mini_xception"] if site.rules.expression else [])]
-    missing = [s.entry.name for s in weights.verify(needed) if s.state != weights.WeightsState.READY]
+    missing = [
+        s.entry.name for s in weights.verify(needed) if s.state != weights.WeightsState.READY
+    ]
     if missing:
         return Finding(
             "weights", "failed", f"not here: {', '.join(missing)}; run `facepose weights pull`"
@@ -128,7 +130,7 @@ def check_weights(site: Site) -> Finding:
 
 def check_device(settings: Settings) -> Finding:
     """What the networks will run on."""
-    import torch  # heavy, and only this check needs it
+    import torch  # noqa: PLC0415  heavy, and only this check needs it
 
     if torch.cuda.is_available():
         return Finding("device", "ok", f"GPU {torch.cuda.get_device_name(0)}")
@@ -180,7 +182,7 @@ def check_database(settings: Settings) -> Iterator[Finding]:
         offset_s = abs((now - dt.datetime.now(dt.UTC)).total_seconds())
         if offset_s > CLOCK_TOLERANCE_S:
             return "failed", f"its clock differs from ours by {offset_s:.1f} s: set up NTP"
-        if revision != newest_revision():
+        if revision != head_revision():
             return "warning", f"PostgreSQL {version}; run `facepose db upgrade`"
         return "ok", f"PostgreSQL {version}, tables at {revision}, clocks agree"
 
@@ -212,7 +214,7 @@ def _faces_words(client: redis.Redis) -> tuple[Verdict, str]:
 
 def _setting(client: redis.Redis, name: str) -> str | None:
     try:
-        values: dict[str, str] = client.config_get(name)
+        values = client.config_get(name)
     except redis.ResponseError:  # a managed server hides its configuration
         return None
     return next((str(v) for v in values.values()), None)

@@ -26,7 +26,9 @@ app: Final = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-weights_app: Final = typer.Typer(help="The networks' weights on this machine.", no_args_is_help=True)
+weights_app: Final = typer.Typer(
+    help="The networks' weights on this machine.", no_args_is_help=True
+)
 db_app: Final = typer.Typer(help="The database's tables.", no_args_is_help=True)
 app.add_typer(weights_app, name="weights")
 app.add_typer(db_app, name="db")
@@ -49,9 +51,9 @@ def demo(
     report: Annotated[
         Path | None, typer.Option(help="Write the lesson's page to this file as HTML.")
     ] = Path("demo-report.html"),
-    state: Annotated[
-        Path, typer.Option(help="Folder for the embedded servers' files.")
-    ] = Path(".facepose/demo"),
+    state: Annotated[Path, typer.Option(help="Folder for the embedded servers' files.")] = Path(
+        ".facepose/demo"
+    ),
     prepare: Annotated[
         bool, typer.Option("--prepare", help="Only get the weights and render the lesson.")
     ] = False,
@@ -84,7 +86,9 @@ def up(
 @app.command()
 def init(
     path: Annotated[Path, typer.Argument(metavar="SITE.YAML")] = Path("site.yaml"),
-    profile: Annotated[str | None, typer.Option(help="Policy profile; asked for if absent.")] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="Policy profile; asked for if absent.")
+    ] = None,
     time_zone: Annotated[str | None, typer.Option(help="Like Europe/Amsterdam.")] = None,
     name: Annotated[str | None, typer.Option(help="The school's name.")] = None,
     camera: Annotated[

@@ -13,14 +13,13 @@ from schemas.sync import sync_site
 
 def upgrade_database(url: str, console: Console) -> None:
     """Bring the tables to this program's version and say from which to which."""
-    report = upgrade(url)
-    console.print(str(report), highlight=False)
+    done = upgrade(url, now=dt.datetime.now(dt.UTC), progress=console.print)
+    if not done:
+        console.print("The tables are up to date.")
 
 
 def sync_database(url: str, site: Site, dry_run: bool, console: Console) -> None:
     """Bring the site file into the tables and print each change."""
     engine = create_engine(url)
     report = sync_site(engine, site, at=dt.datetime.now(dt.UTC), dry_run=dry_run)
-    for line in report.lines:
-        console.print(line, highlight=False)
-    console.print(report.headline, highlight=False)
+    console.print(report.text(), highlight=False)

@@ -36,8 +36,8 @@ rooms:
 # Lessons that are held every week, in local time. Without a timetable a meeting opens when
 # students sit down and closes when they have left.
 # timetable:
-#   - {{id: maths-7a-mon, room: {first_room}, class: 7a, weekdays: [mon], start: "08:30", end: "09:15",
-#      activity: lecture, from: 2026-09-01, until: 2027-06-30}}
+#   - {{id: maths-7a-mon, room: {first_room}, class: 7a, weekdays: [mon],
+#      start: "08:30", end: "09:15", activity: lecture, from: 2026-09-01, until: 2027-06-30}}
 #   activities: {activities}
 """
 
@@ -81,7 +81,8 @@ def run_init(
     name = name or Prompt.ask("Name of the school", default="My school", console=console)
     time_zone = time_zone or Prompt.ask("Time zone", default="Europe/Amsterdam", console=console)
     profile = profile or _ask_profile(console)
-    text = render(path.name, name, time_zone, profile, _pairs(cameras) or _ask_cameras(console))
+    rooms = _pairs(cameras) or _ask_cameras(console)
+    text = render(path.name, str(name), str(time_zone), profile, rooms)
     try:
         parse_site(text, str(path))
     except SiteFileError as exc:
@@ -147,7 +148,7 @@ def _ask_profile(console: Console) -> str:
 
 
 def _ask_cameras(console: Console) -> list[tuple[str, str]]:
-    cameras = []
+    cameras: list[tuple[str, str]] = []
     while True:
         room = Prompt.ask("Room", default=f"room-{len(cameras) + 1}", console=console)
         url = Prompt.ask("Its camera's RTSP address, or a film's path", console=console)

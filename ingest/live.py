@@ -94,7 +94,8 @@ _REASONS: Final[dict[type[av.error.FFmpegError], str]] = {
     av.error.EOFError: "the camera ended the stream",
     av.error.ExitError: f"the camera was silent for {TIMEOUT_S:.0f} s",
     av.error.TimeoutError: f"the camera was silent for {TIMEOUT_S:.0f} s",
-    av.error.InvalidDataError: "the camera's answer cannot be understood",
+    # also what av says after 5 s of silence before the first answer
+    av.error.InvalidDataError: "the camera gave no usable answer",
     av.error.OSError: "the connection broke or the address cannot be reached",
 }
 

@@ -2,7 +2,7 @@
 
 DatabaseError
 ├── DatabaseUnavailableError   no server answers, or it does not let us in: wait or fix the url
-└── DatabaseVersionError       migrated by a newer version of this program
+└── DatabaseVersionError       migrated by a newer version of this program, or not yet by this one
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class DatabaseUnavailableError(DatabaseError):
 
 
 class DatabaseVersionError(DatabaseError):
-    """The database was migrated by a newer version of this program."""
+    """The database's migrations and this program do not fit together."""
 
 
 def create_engine(url: str, *, pooled: bool = True) -> Engine:
@@ -88,7 +88,7 @@ def upgrade(
         done.append(line)
         progress(line)
 
-    with _connected(url) as connection, _locked(connection):
+    with connect(create_engine(url, pooled=False)) as connection, _locked(connection):
         _refuse_newer(connection)
         command.upgrade(alembic_config(connection, say), "head")
         created = ensure_partitions(connection, now, DAYS_AHEAD)
@@ -98,6 +98,38 @@ def upgrade(
     return done
 
 
+@contextmanager
+def connect(engine: Engine) -> Iterator[Connection]:
+    """A connection, rolled back and closed at the end unless committed.
+
+    Raises:
+        DatabaseUnavailableError: with the driver's reason.
+    """
+    try:
+        connection = engine.connect()
+    except OperationalError as exc:
+        host = engine.url.host or engine.url.query.get("host", "this machine")
+        reason = str(exc.orig).strip().partition("\n")[0]
+        raise DatabaseUnavailableError(f"PostgreSQL at {host}: {reason}") from exc
+    with connection:
+        yield connection
+
+
+def require_migrated(connection: Connection) -> None:
+    """Let a service start only on tables that it knows; newer ones have been expanded, not changed.
+
+    Raises:
+        DatabaseVersionError: `facepose db upgrade` has to run first.
+    """
+    revision = current_revision(connection)
+    older = [script.revision for script in _scripts().walk_revisions("base", "heads")][1:]
+    if revision is None or revision in older:
+        raise DatabaseVersionError(
+            f"the database stands at migration {revision or 'none'}, this program needs "
+            f"{head_revision()}: run `facepose db upgrade`"
+        )
+
+
 def current_revision(connection: Connection) -> str | None:
     """The migration that the database stands at; None: it has no tables of ours yet."""
     return MigrationContext.configure(connection).get_current_revision()
@@ -105,7 +137,7 @@ def current_revision(connection: Connection) -> str | None:
 
 def head_revision() -> str | None:
     """The newest migration that this program knows."""
-    return ScriptDirectory.from_config(_config()).get_current_head()
+    return _scripts().get_current_head()
 
 
 def alembic_config(connection: Connection, say: Callable[[str], None]) -> Config:
@@ -129,23 +161,13 @@ def _config() -> Config:
     return config
 
 
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
 def _use_utc(connection: Any, _record: object) -> None:  # noqa: ANN401  the driver's own type
     connection.execute("SET TIME ZONE 'UTC'")
     connection.commit()
-
-
-@contextmanager
-def _connected(url: str) -> Iterator[Connection]:
-    """A connection of its own, with the driver's refusal in words."""
-    engine = create_engine(url, pooled=False)
-    try:
-        connection = engine.connect()
-    except OperationalError as exc:
-        where = f"{engine.url.host or engine.url.query.get('host', 'this machine')}"
-        reason = str(exc.orig).strip().splitlines()[0]
-        raise DatabaseUnavailableError(f"PostgreSQL at {where}: {reason}") from exc
-    with connection:
-        yield connection
 
 
 @contextmanager
@@ -164,7 +186,7 @@ def _locked(connection: Connection) -> Iterator[None]:
 def _refuse_newer(connection: Connection) -> None:
     revision = current_revision(connection)
     connection.rollback()
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    known = {script.revision for script in _scripts().walk_revisions()}
     if revision is not None and revision not in known:
         raise DatabaseVersionError(
             f"the database stands at migration {revision}, this program knows up to "

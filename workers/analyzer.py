@@ -3,6 +3,7 @@
 Each network runs over all faces of all pictures at once; only cutting out is one by one.
 """
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -231,10 +232,10 @@ def default_threads() -> int:
 
 
 def _angles_or_none(poses: HeadPoses) -> list[tuple[float, float, float] | tuple[None, None, None]]:
-    rows = np.stack((poses.yaw_deg, poses.pitch_deg, poses.roll_deg), axis=1)
+    rows = np.stack((poses.yaw_deg, poses.pitch_deg, poses.roll_deg), axis=1).tolist()
     return [
-        (row[0], row[1], row[2]) if fits else (None, None, None)
-        for row, fits in zip(rows.tolist(), np.isfinite(rows).all(axis=1).tolist(), strict=True)
+        (yaw, pitch, roll) if math.isfinite(yaw + pitch + roll) else (None, None, None)
+        for yaw, pitch, roll in rows
     ]
 
 

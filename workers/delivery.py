@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 from typing import Protocol
 
 from schemas.messages import FrameFaces
+from schemas.transport import Entry
 from workers.metrics import WorkerMetrics
 from workers.patience import Patience
 from workers.renewal import Held
-from workers.screening import StreamEntry, Verdict
+from workers.screening import Verdict
 
 
 class RoomLog(Protocol):
@@ -22,7 +24,7 @@ class RoomLog(Protocol):
     def publish(self, record: FrameFaces) -> None:
         """Append `record` to its room's log."""
 
-    def dead_letter(self, entry: StreamEntry, reason: str) -> None:
+    def dead_letter(self, entry: Entry, reason: str) -> None:
         """Keep what `entry` was, without its picture."""
 
 
@@ -71,7 +73,7 @@ class Delivery:
         """
         with self._metrics.stage("publish"):
             for verdict in verdicts:
-                self._faces_patience.call(lambda verdict=verdict: self._publish(verdict))
+                self._faces_patience.call(partial(self._publish, verdict))
         with self._metrics.stage("ack"):
             self._ack(verdicts)
         for verdict in verdicts:
@@ -88,7 +90,7 @@ class Delivery:
         for verdict in verdicts:
             by_stream[verdict.entry.stream].append(verdict.entry.entry_id)
         for stream, ids in by_stream.items():
-            self._frames_patience.call(lambda stream=stream, ids=ids: self._frames.ack(stream, ids))
+            self._frames_patience.call(partial(self._frames.ack, stream, ids))
             self._held.drop(stream, ids)
 
     def _count(self, verdict: Verdict) -> None:

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
+from schemas.transport import Entry
 from workers.batching import BatchReader, KeyRotation
 from workers.metrics import WorkerMetrics
 from workers.renewal import Held
-from workers.screening import StreamEntry
 
 RECLAIM_EVERY_S: Final = 0.5
 
@@ -17,10 +17,10 @@ RECLAIM_EVERY_S: Final = 0.5
 class Source(Protocol):
     """The frames streams as this consumer sees them; `workers.queues.FramesQueue` is one."""
 
-    def read(self, streams: Sequence[str], count: int, block_ms: int | None) -> list[StreamEntry]:
+    def read(self, streams: Sequence[str], count: int, block_ms: int | None) -> list[Entry]:
         """At most `count` new entries of each stream; `block_ms` None returns at once."""
 
-    def reclaim_one(self, stream: str) -> StreamEntry | None:
+    def reclaim_one(self, stream: str) -> Entry | None:
         """Take over one entry whose worker is dead; trimmed ones are swept on the way."""
 
 
@@ -56,9 +56,9 @@ class Intake:
         self._metrics = metrics
         self._monotonic = monotonic
         self._reclaim_at_s = monotonic()
-        self._left_behind: Iterator[StreamEntry] = iter(())
+        self._left_behind: Iterator[Entry] = iter(())
 
-    def next_entries(self) -> list[StreamEntry]:
+    def next_entries(self) -> list[Entry]:
         """One entry of a dead worker, else a batch of new ones; empty when nothing came."""
         if self._monotonic() >= self._reclaim_at_s:
             self._left_behind = self._reclaim_all()
@@ -69,7 +69,7 @@ class Intake:
         with self._metrics.stage("read"):
             return self._reader.collect(self._read)
 
-    def give_back(self, entry: StreamEntry, for_s: float) -> None:
+    def give_back(self, entry: Entry, for_s: float) -> None:
         """Leave `entry` to others, unacknowledged, and its stream alone for a while."""
         self._held.drop(entry.stream, [entry.entry_id])
         self._rotation.set_aside(entry.stream, for_s)
@@ -79,13 +79,13 @@ class Intake:
         """The streams that are left alone at the moment."""
         return self._rotation.aside
 
-    def _reclaim_all(self) -> Iterator[StreamEntry]:
+    def _reclaim_all(self) -> Iterator[Entry]:
         for stream in self._rotation.active():
             while (entry := self._source.reclaim_one(stream)) is not None:
                 self._held.add(stream, [entry.entry_id])
                 yield entry
 
-    def _read(self, streams: Sequence[str], count: int, block_ms: int | None) -> list[StreamEntry]:
+    def _read(self, streams: Sequence[str], count: int, block_ms: int | None) -> list[Entry]:
         entries = self._source.read(streams, count, block_ms)
         for entry in entries:
             self._held.add(entry.stream, [entry.entry_id])

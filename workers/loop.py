@@ -11,14 +11,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
 from schemas.errors import NewerMessageError
-from schemas.settings import Settings
-from schemas.site import Site
-from schemas.transport import TransportError
+from schemas.transport import Entry, TransportError
 from workers.analysis import Analyzer, BatchAnalysis, Failure
 from workers.delivery import Delivery
 from workers.errors import WorkersError
@@ -28,7 +26,7 @@ from workers.minute_log import MinuteLog
 from workers.patience import Patience
 from workers.records import AnalysedFace, analysed_record, dead_record
 from workers.renewal import Renewal
-from workers.screening import Picture, Screening, StreamEntry, Verdict
+from workers.screening import Picture, Screening, Verdict
 
 NEWER_WAIT_S: Final = 5.0
 
@@ -39,16 +37,27 @@ class RenewalDiedError(WorkersError):
     """Without renewal other workers would take over frames that are still in work."""
 
 
+class Membership(Protocol):
+    """The group of all workers; `workers.queues.FramesQueue` is one."""
+
+    def join(self) -> None:
+        """Make sure that the group exists."""
+
+    def leave(self) -> None:
+        """Forget this consumer unless it still holds entries."""
+
+
 class Worker:
     """One consumer of the group, from its first read to its last acknowledgement.
 
     Args:
+        frames: the group, to join and to leave.
         intake: hands out entries.
         screening: entries to pictures or verdicts.
         analyzer: pictures to faces; warmed up already.
         delivery: publishes and acknowledges.
         renewal: keeps held entries alive; not started yet.
-        frames_patience: waits for the frames server while reading.
+        reading_patience: waits for the frames server while reading.
         metrics: the worker's counters.
         with_expression: whether policy permits expressions in a record.
         stop: set to end the worker after the batch in hand.
@@ -59,25 +68,27 @@ class Worker:
     def __init__(
         self,
         *,
+        frames: Membership,
         intake: Intake,
         screening: Screening,
         analyzer: Analyzer,
         delivery: Delivery,
         renewal: Renewal,
-        frames_patience: Patience,
+        reading_patience: Patience,
         metrics: WorkerMetrics,
         with_expression: bool,
         stop: threading.Event,
         clock: Callable[[], int] = time.time_ns,
         overlap: bool = False,
     ) -> None:
+        self._frames = frames
         self._intake = intake
         self._screening = screening
         self._analysis = BatchAnalysis(analyzer)
         self._model_version = analyzer.model_version
         self._delivery = delivery
         self._renewal = renewal
-        self._frames_patience = frames_patience
+        self._reading_patience = reading_patience
         self._metrics = metrics
         self._with_expression = with_expression
         self._stop = stop
@@ -94,11 +105,9 @@ class Worker:
         """
         self._renewal.start()
         try:
-            for batch in self._batches():
-                self._handle(batch)
-                self._minute.tell_if_due()
-                if not self._renewal.is_alive():
-                    raise RenewalDiedError("the renewal thread ended; restart the worker")
+            self._reading_patience.call(self._frames.join)
+            _log.info("The worker is ready", action="worker_ready", model=self._model_version)
+            self._work()
         except TransportError as exc:
             if not self._stop.is_set():
                 raise
@@ -109,7 +118,16 @@ class Worker:
             )
         finally:
             self._renewal.stop()
-            self._metrics.ready.set(0)
+            self._metrics.set_ready(False)
+        self._frames.leave()
+        _log.info("The worker ended", action="worker_ended")
+
+    def _work(self) -> None:
+        for batch in self._batches():
+            self._handle(batch)
+            self._minute.tell_if_due()
+            if not self._renewal.is_alive():
+                raise RenewalDiedError("the renewal thread ended; restart the worker")
 
     def _batches(self) -> Iterator[list[Picture | Verdict]]:
         """Screened batches until told to stop; with overlap one is prepared ahead."""
@@ -127,13 +145,13 @@ class Worker:
 
     def _prepare(self) -> list[Picture | Verdict]:
         """Take the next entries and look at each of them."""
-        entries = self._frames_patience.call(self._intake.next_entries)
+        entries = self._reading_patience.call(self._intake.next_entries)
         with self._metrics.stage("decode"):
             screened = [self._screen(entry) for entry in entries]
-        self._metrics.ready.set(0 if self._intake.streams_aside else 1)
+        self._metrics.set_ready(not self._intake.streams_aside)
         return [item for item in screened if item is not None]
 
-    def _screen(self, entry: StreamEntry) -> Picture | Verdict | None:
+    def _screen(self, entry: Entry) -> Picture | Verdict | None:
         """As `Screening.screen`; None for an entry that waits for a newer program."""
         try:
             return self._screening.screen(entry, self._clock())
@@ -176,9 +194,7 @@ class Worker:
     ) -> Verdict:
         version = self._model_version
         if isinstance(result, Failure):
-            record = dead_record(
-                picture.frame, result.reason, at_ns=at_ns, model_version=version
-            )
+            record = dead_record(picture.frame, result.reason, at_ns=at_ns, model_version=version)
             return Verdict(picture.entry, record, result.reason)
         record = analysed_record(
             picture.frame,

@@ -2,7 +2,7 @@
 
 | metric | labels | meaning |
 |---|---|---|
-| `facepose_worker_frames_total` | camera, outcome | frames taken: analysed, expired, dead, refused |
+| `facepose_worker_frames_total` | camera, outcome | frames that were settled |
 | `facepose_worker_faces_total` | camera | faces found |
 | `facepose_worker_batch_frames` | | frames in one batch |
 | `facepose_worker_stage_seconds` | stage | read, decode, analyse, publish, ack of one batch |
@@ -72,6 +72,10 @@ class WorkerMetrics:
         self.ready = Gauge(
             "facepose_worker_ready", "1 while the worker does its work", registry=registry
         )
+
+    def set_ready(self, is_ready: bool) -> None:
+        """Whether the worker does its work now."""
+        self.ready.set(1 if is_ready else 0)
 
     @contextmanager
     def stage(self, name: Stage) -> Iterator[None]:

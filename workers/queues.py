@@ -14,7 +14,6 @@ import structlog
 from schemas import transport
 from schemas.messages import FrameFaces, encode
 from schemas.streams import GROUP_WORKERS, faces_stream
-from workers.screening import StreamEntry
 
 RECLAIM_IDLE_MS: Final = 2000
 
@@ -55,13 +54,13 @@ class FramesQueue:
 
     def read(
         self, streams: Sequence[str], count: int, block_ms: int | None
-    ) -> Sequence[StreamEntry]:
+    ) -> list[transport.Entry]:
         """At most `count` new entries in all; `block_ms` None returns at once."""
         return transport.read_group(
             self._client, GROUP_WORKERS, self._consumer, streams, count=count, block_ms=block_ms
         )
 
-    def reclaim_one(self, stream: str) -> StreamEntry | None:
+    def reclaim_one(self, stream: str) -> transport.Entry | None:
         """Take over one entry whose worker is dead; trimmed ones are swept on the way."""
         taken = transport.reclaim(
             self._client,
@@ -110,7 +109,7 @@ class FacesQueue:
         stream = faces_stream(record.room_id, record.run_id)
         transport.publish(self._client, stream, encode(record))
 
-    def dead_letter(self, entry: StreamEntry, reason: str) -> None:
+    def dead_letter(self, entry: transport.Entry, reason: str) -> None:
         """Keep what `entry` was, without its picture."""
         transport.dead_letter(
             self._client,

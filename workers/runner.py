@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
@@ -23,14 +24,30 @@ from workers.intake import Intake
 from workers.loop import Worker
 from workers.metrics import WorkerMetrics
 from workers.patience import Patience
-from workers.queues import FacesQueue, FramesQueue, consumer_name
+from workers.queues import RECLAIM_IDLE_MS, FacesQueue, FramesQueue, consumer_name
 from workers.renewal import Held, Renewal
 from workers.screening import Screening
 
-CPU_LIMITS: Final = BatchLimits(max_frames=4)
-GPU_LIMITS: Final = BatchLimits(max_frames=8)
-
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How a worker works on this device.
+
+    Attributes:
+        limits: size and waiting times of a batch.
+        overlap: take and decode the next batch while one is being analysed.
+        reclaim_idle_ms: frames not renewed for so long belong to a dead worker.
+    """
+
+    limits: BatchLimits = field(default_factory=BatchLimits)
+    overlap: bool = False
+    reclaim_idle_ms: int = RECLAIM_IDLE_MS
+
+
+CPU_TUNING: Final = Tuning(BatchLimits(max_frames=4))
+GPU_TUNING: Final = Tuning(BatchLimits(max_frames=8), overlap=True)
 
 
 def run_worker(
@@ -41,8 +58,7 @@ def run_worker(
     analyzer: Analyzer | None = None,
     clock: Callable[[], int] = time.time_ns,
     metrics: WorkerMetrics | None = None,
-    limits: BatchLimits | None = None,
-    overlap: bool | None = None,
+    tuning: Tuning | None = None,
 ) -> None:
     """Analyse the frames of all enabled cameras of `site` until `stop` is set.
 
@@ -53,37 +69,62 @@ def run_worker(
         analyzer: for tests; by default `FaceAnalyzer` with its weights.
         clock: Unix time in nanoseconds, UTC.
         metrics: for tests; by default registered in the process' registry.
-        limits: size and waiting times of a batch; by default by device.
-        overlap: prepare the next batch during the analysis; by default on a GPU only, because on
-            a CPU decoding takes the cores away from the networks.
+        tuning: by default as the device wants it.
 
     Raises:
-        SettingsError: a server's url is missing.
+        SettingsError: a server's url is missing or wrong.
+        TransportRefusedError: a server does not let us in.
         WeightsError: the weights are missing or damaged.
         AnalyzerBrokenError: the analysis fails for everything; restart the process.
     """
     frames_url, faces_url = settings.require_frames_url(), settings.require_faces_url()
-    metrics = metrics or WorkerMetrics()
-    with_expression = site.rules.expression
-    analyzer = analyzer or _load_analyzer(settings, with_expression=with_expression)
+    analyzer = analyzer or _load_analyzer(site, settings)
     analyzer.warm_up()
-    on_gpu = settings.device == "cuda" or (settings.device == "auto" and has_cuda())
-    limits = limits or (GPU_LIMITS if on_gpu else CPU_LIMITS)
+    with transport.connect(frames_url) as frames, transport.connect(faces_url) as faces:
+        worker = build_worker(
+            site,
+            frames,
+            faces,
+            analyzer,
+            stop=stop,
+            max_age_s=settings.max_age_s,
+            clock=clock,
+            metrics=metrics or WorkerMetrics(),
+            tuning=tuning or _tuning_for(settings),
+        )
+        worker.run()
+
+
+def build_worker(
+    site: Site,
+    frames_client: transport.Client,
+    faces_client: transport.Client,
+    analyzer: Analyzer,
+    *,
+    stop: threading.Event,
+    max_age_s: float,
+    metrics: WorkerMetrics,
+    tuning: Tuning,
+    clock: Callable[[], int] = time.time_ns,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> Worker:
+    """A worker that was not started yet; arguments as in `run_worker`."""
     streams = [frames_stream(camera.id) for _, camera in site.cameras()]
-    consumer = consumer_name()
-    frames_client = transport.connect(frames_url)
-    faces_client = transport.connect(faces_url)
-    frames = FramesQueue(frames_client, streams, consumer)
-    say_ready = _readiness(metrics)
-    reading = Patience("frames", stop, on_change=say_ready, grace_s=0.0)
+    frames = FramesQueue(frames_client, streams, consumer_name(), tuning.reclaim_idle_ms)
     held = Held()
     metrics.held.set_function(lambda: len(held))
-    rotation = KeyRotation(streams)
-    worker = Worker(
-        intake=Intake(frames, rotation, BatchReader(rotation, limits), held, metrics=metrics),
+    rotation = KeyRotation(streams, monotonic)
+    reader = BatchReader(rotation, tuning.limits, monotonic)
+
+    def patience(server: str, grace_s: float) -> Patience:
+        return Patience(server, stop, on_change=metrics.set_ready, grace_s=grace_s)
+
+    return Worker(
+        frames=frames,
+        intake=Intake(frames, rotation, reader, held, metrics=metrics, monotonic=monotonic),
         screening=Screening(
             site,
-            max_age_s=settings.max_age_s,
+            max_age_s=max_age_s,
             model_version=analyzer.model_version,
             decode_jpeg=decode_jpeg,
         ),
@@ -92,36 +133,27 @@ def run_worker(
             FacesQueue(faces_client),
             frames,
             held,
-            faces_patience=Patience("faces", stop, on_change=say_ready),
-            frames_patience=Patience("frames", stop, on_change=say_ready),
+            faces_patience=patience("faces", grace_s=5.0),
+            frames_patience=patience("frames", grace_s=5.0),
             metrics=metrics,
         ),
         renewal=Renewal(held, frames.renew),
-        frames_patience=reading,
+        reading_patience=patience("frames", grace_s=0.0),
         metrics=metrics,
-        with_expression=with_expression,
+        with_expression=site.rules.expression,
         stop=stop,
         clock=clock,
-        overlap=on_gpu if overlap is None else overlap,
+        overlap=tuning.overlap,
     )
-    try:
-        reading.call(frames.join)
-        _log.info("The worker is ready", action="worker_ready", consumer=consumer)
-        worker.run()
-        frames.leave()
-    finally:
-        frames_client.close()
-        faces_client.close()
-    _log.info("The worker ended", action="worker_ended", consumer=consumer)
 
 
-def _load_analyzer(settings: Settings, *, with_expression: bool) -> Analyzer:
+def _load_analyzer(site: Site, settings: Settings) -> Analyzer:
     """The real networks; without permission the expression network's file is not even opened."""
     return FaceAnalyzer.load(
-        settings.device, expression=with_expression, threads=settings.threads
+        settings.device, expression=site.rules.expression, threads=settings.threads
     )
 
 
-def _readiness(metrics: WorkerMetrics) -> Callable[[bool], None]:
-    """Tells the gauge whether a server is there."""
-    return lambda is_there: metrics.ready.set(1 if is_there else 0)
+def _tuning_for(settings: Settings) -> Tuning:
+    on_gpu = settings.device == "cuda" or (settings.device == "auto" and has_cuda())
+    return GPU_TUNING if on_gpu else CPU_TUNING

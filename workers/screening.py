@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,32 +13,13 @@ from schemas.errors import MalformedMessageError
 from schemas.messages import Frame, FrameFaces, decode, decode_frame
 from schemas.site import Site
 from schemas.streams import frames_stream
+from schemas.transport import Entry
 from workers.errors import DecodeError
 from workers.records import dead_record, expired_record
 
 MAX_DELIVERIES: Final = 3
 
 Image = NDArray[np.uint8]  # (H, W, 3), RGB
-
-
-class StreamEntry(Protocol):
-    """An entry that was delivered to this worker; `schemas.transport.Entry` is one."""
-
-    @property
-    def stream(self) -> str:
-        """The stream's name."""
-
-    @property
-    def entry_id(self) -> str:
-        """Redis' id of the entry."""
-
-    @property
-    def fields(self) -> Mapping[bytes, bytes]:
-        """What `schemas.messages.encode` wrote."""
-
-    @property
-    def deliveries(self) -> int:
-        """How often the entry was delivered to a consumer, this time included."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +32,7 @@ class Picture:
         image: (H, W, 3) uint8 RGB, as large as the header says.
     """
 
-    entry: StreamEntry
+    entry: Entry
     frame: Frame
     image: Image
 
@@ -66,7 +47,7 @@ class Verdict:
         dead_letter: why nobody can use the entry, or None.
     """
 
-    entry: StreamEntry
+    entry: Entry
     record: FrameFaces | None
     dead_letter: str | None = None
 
@@ -78,7 +59,7 @@ class Screening:
         site: says which cameras there are.
         max_age_s: older frames expire.
         model_version: goes into the records.
-        decode_jpeg: (bytes, matrix) to an image; raises `DecodeError`.
+        decode_jpeg: bytes to an image; raises `DecodeError`.
     """
 
     def __init__(
@@ -94,7 +75,7 @@ class Screening:
         self._model_version = model_version
         self._decode_jpeg = decode_jpeg
 
-    def screen(self, entry: StreamEntry, now_ns: int) -> Picture | Verdict:
+    def screen(self, entry: Entry, now_ns: int) -> Picture | Verdict:
         """The picture in `entry`, or the verdict that settles it.
 
         Raises:
@@ -111,6 +92,10 @@ class Screening:
         if entry.deliveries > MAX_DELIVERIES:
             reason = f"gave up after {MAX_DELIVERIES} deliveries: workers died with it"
             return self._dead(entry, frame, reason, now_ns)
+        return self._picture(entry, frame, jpeg, now_ns)
+
+    def _picture(self, entry: Entry, frame: Frame, jpeg: bytes, now_ns: int) -> Picture | Verdict:
+        """The decoded picture, if it is the one that its header announces."""
         try:
             image = self._decode_jpeg(jpeg)
         except DecodeError as exc:
@@ -118,8 +103,8 @@ class Screening:
         height, width = image.shape[:2]
         if (width, height) != (frame.width, frame.height):
             reason = (
-                f"the picture has {width} × {height} pixels, "
-                f"its header says {frame.width} × {frame.height}"
+                f"the picture has {width} x {height} pixels, "
+                f"its header says {frame.width} x {frame.height}"
             )
             return self._dead(entry, frame, reason, now_ns)
         return Picture(entry, frame, image)
@@ -137,7 +122,7 @@ class Screening:
             return f"a frame of camera {frame.camera_id!r} in the stream {stream!r}"
         return None
 
-    def _malformed(self, entry: StreamEntry, reason: str, now_ns: int) -> Verdict:
+    def _malformed(self, entry: Entry, reason: str, now_ns: int) -> Verdict:
         """A dead letter, and a dead record too when at least the header can be read."""
         try:
             message = decode(entry.fields)
@@ -152,6 +137,6 @@ class Screening:
             frame, at_ns=now_ns, max_age_s=self._max_age_s, model_version=self._model_version
         )
 
-    def _dead(self, entry: StreamEntry, frame: Frame, reason: str, now_ns: int) -> Verdict:
+    def _dead(self, entry: Entry, frame: Frame, reason: str, now_ns: int) -> Verdict:
         record = dead_record(frame, reason, at_ns=now_ns, model_version=self._model_version)
         return Verdict(entry, record, reason)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,6 @@ from deploy.local.servers import EmbeddedPostgres, EmbeddedValkey, FolderLock
 from deploy.local.supervisor import Service, Supervisor
 from schemas.settings import Settings
 from schemas.site import Site
-from schemas.site_file import load_site
 
 CAMERA_MB: Final = 8  # kept seconds x fps x JPEG size is about 4 MB; twice that
 LEAST_MB: Final = 128
@@ -83,15 +82,13 @@ class Stack:
     workers: int = 1
     _names: list[str] = field(default_factory=list)
 
-    def start(self, arguments: Callable[[str], tuple[str, ...]] | None = None) -> None:
-        """Start every service."""
-        for service in SERVICES:
+    def start(self, services: Sequence[str] = SERVICES) -> None:
+        """Start the named services, or all."""
+        for service in services:
             for number in range(self.workers if service == "worker" else 1):
                 name = f"{service}-{number}" if service == "worker" else service
-                extra = arguments(service) if arguments else ()
-                self.supervisor.start(
-                    Service(name, (service, str(self.site_path), *extra), self.servers.environment)
-                )
+                arguments = (service, str(self.site_path.absolute()))
+                self.supervisor.start(Service(name, arguments, self.servers.environment))
                 self._names.append(name)
 
     def stop_ingest(self) -> None:
@@ -102,12 +99,3 @@ class Stack:
         """Stop every service, in the order of the data's flow."""
         for service in SERVICES:
             self.supervisor.stop([name for name in self._names if name.startswith(service)])
-
-
-def open_site(path: Path) -> Site:
-    """The site file at `path`, with film paths checked.
-
-    Raises:
-        SiteFileError: all its mistakes.
-    """
-    return load_site(path)

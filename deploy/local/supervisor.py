@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from typing import IO, Final
 import structlog
 
 from deploy import exit_codes
-from deploy.local.children import die_with_parent
+from deploy.local.child_process import guarded
 from deploy.local.errors import LocalError
 
 log = structlog.get_logger()
@@ -141,13 +142,12 @@ class Supervisor:
     def _spawn(self, service: Service) -> subprocess.Popen[bytes]:
         with self._open_log(service.name) as output:
             return subprocess.Popen(
-                [sys.executable, "-m", "deploy", *service.arguments],
+                guarded([sys.executable, "-m", "deploy", *service.arguments], signal.SIGTERM),
                 env=dict(service.environment),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 start_new_session=True,  # Ctrl-C is for the supervisor alone
-                preexec_fn=die_with_parent,  # noqa: PLW1509  one prctl, no locks taken
             )
 
     def _open_log(self, name: str) -> IO[bytes]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import sqlalchemy as sa
 from rich.console import Console
 from rich.live import Live
 
@@ -23,7 +25,14 @@ from workers import weights
 
 REFRESH_S: Final = 1.0
 PLAIN_EVERY_S: Final = 10.0
-LAST_WINDOWS_S: Final = 20.0
+LAST_WINDOWS_S: Final = 25.0
+
+RUNNING: Final = sa.text(
+    """
+    SELECT 1 FROM meetings m JOIN sites t USING (site_id)
+    WHERE t.slug = :site AND m.status = 'running' AND m.planned IS NULL LIMIT 1
+    """
+)
 
 
 def run_up(
@@ -65,18 +74,26 @@ def pull_needed_weights(site: Site) -> None:
 def prepare_database(site: Site, servers: Servers, console: Console) -> None:
     """Create or upgrade the tables and bring the site file into them."""
     url = servers.settings.require_database_url()
-    upgrade(url)
+    now = dt.datetime.now(dt.UTC)
+    upgrade(url, now=now)
     engine = create_engine(url)
-    report = sync_site(engine, site, at=dt.datetime.now(dt.UTC))
+    report = sync_site(engine, site, at=now)
     engine.dispose()
-    console.print(report.headline, highlight=False)
+    console.print(report.text().splitlines()[-1], highlight=False)
     console.print(f"Database: {redact_url(url)}", highlight=False)
 
 
 def show_live(
-    stack: Stack, console: Console, stop: threading.Event, until_s: float | None = None
+    stack: Stack,
+    console: Console,
+    stop: threading.Event,
+    until_s: float | None = None,
+    on_look: Callable[[], None] = lambda: None,
 ) -> None:
-    """Show the table and watch over the services until `stop`, or until `until_s` (Unix time)."""
+    """Show the table and watch over the services until `stop`, or until `until_s` (Unix time).
+
+    `on_look` is called about every second.
+    """
     settings = stack.servers.settings
     engine = create_engine(settings.require_database_url())
     view = LiveView(stack.site, settings.require_faces_url(), engine)
@@ -86,6 +103,7 @@ def show_live(
         while not stop.wait(REFRESH_S) and (until_s is None or time.time() < until_s):
             stack.supervisor.watch()
             view.update()
+            on_look()
             left = "" if until_s is None else f", {max(0, until_s - time.time()):.0f} s left"
             picture = view.render(title + left, _restarts(stack))
             if console.is_terminal:
@@ -107,9 +125,18 @@ def let_last_windows_through(stack: Stack, console: Console, stop: threading.Eve
     engine = create_engine(stack.servers.settings.require_database_url())
     while time.time() < deadline_s and not stop.wait(0.5):
         stack.supervisor.watch()
-        if not open_meetings(engine, stack.site):
+        if not _meetings_running(engine, stack.site):
             break
     engine.dispose()
+
+
+def _meetings_running(engine: sa.Engine, site: Site) -> bool:
+    """Whether a meeting that presence opened is still to be closed."""
+    try:
+        with engine.connect() as connection:
+            return connection.execute(RUNNING, {"site": site.site.id}).first() is not None
+    except sa.exc.OperationalError:  # the database is away: there is nothing to wait for
+        return False
 
 
 def _restarts(stack: Stack) -> list[str]:

@@ -1,0 +1,1 @@
+"""Simulated classroom cameras with exact ground truth."""

@@ -29,7 +29,8 @@ def encode_film(
     Args:
         path: to write.
         pictures: (H, W, 3) RGB each.
-        width, height: of the pictures [px], even.
+        width: of the pictures [px], even.
+        height: of the pictures [px], even.
         fps: frames a second.
     """
     reformatter = VideoReformatter()

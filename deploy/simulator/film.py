@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import cache, lru_cache
+from itertools import groupby
 from pathlib import Path
 from typing import Final
 
@@ -155,10 +156,9 @@ def _render(
             for start in range(0, frames, _CHUNK_FRAMES)
         ]
         drawn = _draw_all(chunks, progress, processes)
-        for room, lesson in zip(rooms, lessons, strict=True):
-            for camera in room.cameras:
-                mine = [chunk for chunk in chunks if chunk.camera.id == camera.id]
-                _finish(room, camera, lesson, mine, [drawn[c.path] for c in mine], folder)
+        for _, group in groupby(chunks, key=lambda chunk: chunk.camera.id):
+            mine = list(group)
+            _finish(mine, [drawn[chunk.path] for chunk in mine], folder)
     finally:
         shutil.rmtree(workplace, ignore_errors=True)
 
@@ -222,15 +222,9 @@ def _draw_chunk(chunk: _Chunk) -> Arrays:
     return stack(moments)
 
 
-def _finish(
-    room: Room,
-    camera: Camera,
-    lesson: Lesson,
-    chunks: list[_Chunk],
-    drawn: list[Arrays],
-    folder: Path,
-) -> None:
-    """Join a camera's chunks; the film appears last, whole, under its name."""
+def _finish(chunks: list[_Chunk], drawn: list[Arrays], folder: Path) -> None:
+    """Join one camera's chunks; the film appears last, whole, under its name."""
+    room, camera, lesson = chunks[0].room, chunks[0].camera, chunks[0].lesson
     seats = [
         SeatTruth(
             seat.label,

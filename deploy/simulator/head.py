@@ -115,10 +115,10 @@ def _proportioned(vertices: Floats, look: Appearance) -> Floats:
         for lid in (upper, lower):
             inner = list(lid[1:-1])
             face[inner, 1:] = middle[1:-1, 1:] + _OPEN_EYES * (face[inner, 1:] - middle[1:-1, 1:])
-    upper, lower = list(lm.UPPER_INNER_LIP[1:-1]), list(lm.LOWER_INNER_LIP[1:-1])
-    gap = face[upper] - face[lower]
-    face[upper] -= gap * _LIPS_CLOSED / 2
-    face[lower] += gap * _LIPS_CLOSED / 2
+    above, beneath = list(lm.UPPER_INNER_LIP[1:-1]), list(lm.LOWER_INNER_LIP[1:-1])
+    gap = face[above] - face[beneath]
+    face[above] -= gap * _LIPS_CLOSED / 2
+    face[beneath] += gap * _LIPS_CLOSED / 2
     return face
 
 
@@ -148,15 +148,17 @@ def _smiled(face: Floats, smile: float) -> Floats:
         weight = np.exp(-((distance / 2.0) ** 2))[:, None]
         moved += smile * weight * _SMILE_CM * [side, 1.0, 1.0]
     # The mouth opens downwards, most in its middle; below the lips the chin follows a little.
-    moved[list(lm.LOWER_LIP), 1] -= smile * 0.55 * np.exp(
-        -((face[list(lm.LOWER_LIP), 0] / 1.8) ** 2)
+    moved[list(lm.LOWER_LIP), 1] -= (
+        smile * 0.55 * np.exp(-((face[list(lm.LOWER_LIP), 0] / 1.8) ** 2))
     )
     return moved
 
 
 def _extra_surfaces(face: Floats, look: Appearance) -> list[Surface]:
     surfaces = [_skull(face, look)]
-    ears = [_ball(np.array([side * 7.7 * look.width, 0.3, -3.6]), [0.8, 2.7, 1.5]) for side in (-1, 1)]
+    ears = [
+        _ball(np.array([side * 7.7 * look.width, 0.3, -3.6]), [0.8, 2.7, 1.5]) for side in (-1, 1)
+    ]
     surfaces += [Surface(b.vertices, b.triangles, _skin_uv(b)) for b in ears]
     if look.hair_style == "long":
         mane = _ball(np.array([0.0, -1.5, -7.0]), [9.3 * look.width, 9.8, 5.6])
@@ -191,7 +193,9 @@ def _loft(oval: Floats, look: Appearance) -> tuple[Floats, NDArray[np.bool_]]:
     # Height of a place on the oval: 1 crown, 0 ear, -1 neck.
     height = np.broadcast_to(np.sin(angle), polar.shape)
     lowest = {"short": -0.35, "full": -0.6, "long": -0.5}[look.hair_style]
-    is_hair = (height > np.where(share < 0.2, 0.45, np.where(share < 0.4, 0.1, lowest))) & (share > 0)
+    is_hair = (height > np.where(share < 0.2, 0.45, np.where(share < 0.4, 0.1, lowest))) & (
+        share > 0
+    )
     stretch = radius * (1 - share) + share
     stretch = stretch + np.where(is_hair, look.hair_volume * np.clip(0.7 + height, 0.4, 1.2), 0.0)
     direction = np.stack(
@@ -211,7 +215,11 @@ def _ball(centre: Floats, radii: list[float], n_around: int = 14, n_down: int = 
     polar = np.linspace(0.02, np.pi - 0.02, n_down + 1)[:, None]
     around = np.linspace(0, 2 * np.pi, n_around, endpoint=False)[None]
     unit = np.stack(
-        [np.sin(polar) * np.cos(around), np.cos(polar) + 0 * around, np.sin(polar) * np.sin(around)],
+        [
+            np.sin(polar) * np.cos(around),
+            np.cos(polar) + 0 * around,
+            np.sin(polar) * np.sin(around),
+        ],
         axis=2,
     )
     triangles, uv = [], []

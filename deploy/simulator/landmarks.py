@@ -31,7 +31,26 @@ OUTER_LIPS: Final = (
 )  # fmt: skip
 UPPER_INNER_LIP: Final = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
 LOWER_INNER_LIP: Final = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
-LOWER_LIP: Final = (14, 87, 178, 88, 95, 317, 402, 318, 324, 17, 84, 181, 91, 146, 314, 405, 321, 375)
+LOWER_LIP: Final = (
+    14,
+    87,
+    178,
+    88,
+    95,
+    317,
+    402,
+    318,
+    324,
+    17,
+    84,
+    181,
+    91,
+    146,
+    314,
+    405,
+    321,
+    375,
+)
 MOUTH_CORNERS: Final = (61, 291)
 LEFT_CHEEK: Final = 50
 RIGHT_CHEEK: Final = 280

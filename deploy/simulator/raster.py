@@ -67,7 +67,9 @@ def draw_head(
     rows, columns = int(size[1]) * _SUPERSAMPLING, int(size[0]) * _SUPERSAMPLING
     owner, drawn = _paint_owners(corners, turned[:, 2], head.triangles, rows, columns)
     shade = _shades(turned, head.triangles)
-    colour = _shaded_texture(owner, corners, head, drawn, shade, _mip(atlas, px_per_cm))
+    colour = _shaded_texture(
+        owner, _planes(corners, head, drawn, shade), _mip(atlas, px_per_cm)
+    )
     cutout = Cutout(*_reduced(colour, owner >= 0), origin_xy=(-int(low[0]), -int(low[1])))
     return Sprite(cutout, flat[: head.n_face].astype(np.float32))
 
@@ -98,24 +100,18 @@ def _shades(turned: Floats, triangles: NDArray[np.int32]) -> Floats:
          p[:, 0] * q[:, 1] - p[:, 1] * q[:, 0]]
     )  # fmt: skip
     corners = triangles.T.ravel()
-    normal = np.stack(
+    normal: Floats = np.stack(
         [np.bincount(corners, np.tile(axis, 3), minlength=len(turned)) for axis in normals], axis=1
     )
-    normal /= np.sqrt((normal * normal).sum(1, keepdims=True)) + 1e-9
+    normal = normal / (np.sqrt((normal * normal).sum(1, keepdims=True)) + 1e-9)
     shade: Floats = _AMBIENT + (_BRIGHTEST - _AMBIENT) * np.clip(normal @ _LIGHT, 0, 1)
     return shade
 
 
 def _shaded_texture(
-    owner: NDArray[np.int32],
-    corners: Floats,
-    head: Head,
-    drawn: NDArray[np.int64],
-    shade: Floats,
-    level: NDArray[np.uint8],
+    owner: NDArray[np.int32], planes: NDArray[np.float32], level: NDArray[np.uint8]
 ) -> NDArray[np.float32]:
     """Interpolate uv and light over each pixel and look the texture up."""
-    planes = _planes(corners, head, drawn, shade)
     y, x = np.nonzero(owner >= 0)
     plane = planes[owner[y, x]]
     along, down = (x + 0.5).astype(np.float32), (y + 0.5).astype(np.float32)

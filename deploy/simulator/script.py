@@ -5,6 +5,7 @@ Angles are relative to the direction from the student to the board.
 
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -177,7 +178,7 @@ def _cuts(rng: np.random.Generator, start_s: float, end_s: float) -> list[tuple[
     count = max(2, int((end_s - start_s) / typical_s))
     share = rng.uniform(0.8, 1.2, count)
     edges = start_s + np.concatenate([[0.0], np.cumsum(share / share.sum())]) * (end_s - start_s)
-    return [(float(a), float(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [(float(a), float(b)) for a, b in pairwise(edges)]
 
 
 def _behaviours(
@@ -264,7 +265,9 @@ def _fixations(rng: np.random.Generator, section: Section, time: Floats) -> Floa
     while start < section.end_s:
         end = start + float(rng.uniform(*_FIXATION_S))
         offset = np.clip(rng.normal(0, 1, 3), -1.8, 1.8) * (yaw_spread, pitch_spread, 2.0)
-        turns[(time >= start) & (time < end)] = offset + (section.side * yaw, pitch, 0.0)
+        turns[(time >= start) & (time < end)] = (
+                offset + np.array([section.side * yaw, pitch, 0.0])
+            )
         start = end
     return turns
 

@@ -116,9 +116,7 @@ def _fill(picture: Picture, points: Floats, colour: Colour) -> None:
     cv2.fillPoly(picture, [fixed], colour, lineType=cv2.LINE_AA, shift=_SHIFT)
 
 
-def _cut_out(
-    parts: list[tuple[Floats, Colour]], low: Floats, high: Floats, scale: float
-) -> Cutout:
+def _cut_out(parts: list[tuple[Floats, Colour]], low: Floats, high: Floats, scale: float) -> Cutout:
     """Draw polygons, four times supersampled, into a picture from `low` to `high`."""
     finer = 4
     start = np.floor(low * scale).astype(int)

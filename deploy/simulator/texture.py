@@ -57,7 +57,9 @@ class _Brush:
     def skin(self) -> None:
         self.canvas[:] = self._look.skin
         mottling = self._rng.normal(0, 1, (ROWS // 16, SIZE // 16)).astype(np.float32)
-        self.canvas += 5 * cv2.resize(mottling, (SIZE, ROWS), interpolation=cv2.INTER_CUBIC)[..., None]
+        self.canvas += (
+            5 * cv2.resize(mottling, (SIZE, ROWS), interpolation=cv2.INTER_CUBIC)[..., None]
+        )
         red = _mixed(self._look.skin, (214, 96, 84), 0.30)
         for cheek in (lm.LEFT_CHEEK, lm.RIGHT_CHEEK):
             self._ellipse(self._points[cheek], (44, 36), red, blur=18, opacity=0.6)
@@ -77,8 +79,8 @@ class _Brush:
 
     def hair(self) -> None:
         top, bottom = int(HAIR_V[0] * SIZE) - 8, ROWS
-        strands = self._rng.normal(0, 1, (6, SIZE // 3)).astype(np.float32)
-        strands = cv2.resize(strands, (SIZE, bottom - top), interpolation=cv2.INTER_LINEAR)
+        coarse = self._rng.normal(0, 1, (6, SIZE // 3)).astype(np.float32)
+        strands = cv2.resize(coarse, (SIZE, bottom - top), interpolation=cv2.INTER_LINEAR)
         self.canvas[top:bottom] = np.array(self._look.hair) + 10 * strands[..., None]
         arc = [i for i in lm.FACE_OVAL if self._points[i, 1] < 0.33 * SIZE]
         arc.sort(key=lambda i: float(self._points[i, 0]))

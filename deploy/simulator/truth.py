@@ -194,7 +194,8 @@ class Truth:
         vertices = head.vertices(openness, smile)[: head.n_face]
         turned = (vertices - PIVOT) @ rotation(*self.seen_deg[frame, index].tolist()).T
         flat = turned[:, :2] * (seat.px_per_cm, -seat.px_per_cm)
-        return (flat + self.neck_xy[frame, index]).astype(np.float32)
+        points: NDArray[np.float32] = (flat + self.neck_xy[frame, index]).astype(np.float32)
+        return points
 
 
 _ARRAYS: Final = tuple(field.name for field in fields(Moment))

@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, select, text
 
+from schemas.database import connect, require_migrated
 from schemas.partitions import ensure_partitions
 from schemas.site import Site
 from schemas.sync.plans import sync_plans
@@ -32,12 +33,14 @@ def sync_site(engine: Engine, site: Site, at: dt.datetime, *, dry_run: bool = Fa
     Raises:
         SyncError: a camera moved to another room, a room used up its 31 cameras, or `at` lies
             before the last change.
+        DatabaseUnavailableError, DatabaseVersionError: no server, or not migrated yet.
         ValueError: `at` has no time zone.
     """
     if at.tzinfo is None:
         raise ValueError(f"the sync time needs a time zone: {at = }")
     changes = ChangeLog()
-    with engine.connect() as connection:
+    with connect(engine) as connection:
+        require_migrated(connection)
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         _sync(connection, site, at, changes)
         ensure_partitions(connection, at)

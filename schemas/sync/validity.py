@@ -7,8 +7,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
-from sqlalchemy.dialects.postgresql import Range
+from sqlalchemy import Connection, Integer, Table, cast, func, insert, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, Range
 
 from schemas.sync.report import ChangeLog, SyncError
 
@@ -78,15 +78,22 @@ def _close(connection: Connection, table: Table, rows: list[Row], at: dt.datetim
             f"the last sync was at {newest:%Y-%m-%d %H:%M:%S %Z}, which is later than "
             f"{at:%Y-%m-%d %H:%M:%S %Z}: check this machine's clock"
         )
-    connection.execute(
+    gone = (
+        func.unnest(
+            cast([row["camera_id"] for row in rows], ARRAY(Integer)),
+            cast([row["seat_id"] or 0 for row in rows], ARRAY(Integer)),
+        )
+        .table_valued("camera_id", "seat_id")
+        .render_derived("gone")
+    )
+    connection.execute(  # one statement: there is no index that a row at a time could use
         update(table)
         .where(
-            table.c.camera_id == bindparam("camera"),
-            table.c.seat_id.is_not_distinct_from(bindparam("seat", type_=table.c.seat_id.type)),
+            table.c.camera_id == gone.c.camera_id,
+            func.coalesce(table.c.seat_id, 0) == gone.c.seat_id,
             func.upper_inf(table.c.valid),
         )
-        .values(valid=func.tstzrange(func.lower(table.c.valid), at)),
-        [{"camera": row["camera_id"], "seat": row["seat_id"]} for row in rows],
+        .values(valid=func.tstzrange(func.lower(table.c.valid), at))
     )
 
 

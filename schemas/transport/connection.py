@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import ExponentialWithJitterBackoff
@@ -67,4 +67,4 @@ def redact_url(url: str) -> str:
     except ValueError:
         return "(unreadable url)"
     _, at, host = parts.netloc.rpartition("@")
-    return urlunsplit((parts.scheme, f"***@{host}" if at else host, parts.path, "", ""))
+    return f"{parts.scheme}://{'***@' if at else ''}{host}{parts.path}"

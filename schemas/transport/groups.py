@@ -145,10 +145,18 @@ def sweep(client: Client, stream: str, group: str, *, min_idle_ms: int) -> list[
     for page in _idle(client, stream, group, min_idle_ms, PAGE):
         oldest = oldest or _oldest_id(client, stream)
         gone = [entry_id for entry_id in page if id_order(entry_id) < oldest]
-        expired += [entry_id for entry_id in gone if ack(client, stream, group, [entry_id])]
+        expired += _ack_each(client, stream, group, gone)
         if len(gone) < len(page):
             break
     return expired
+
+
+def _ack_each(client: Client, stream: str, group: str, ids: Sequence[str]) -> list[str]:
+    """Acknowledge one by one in one round trip; the ids that nobody had acknowledged before."""
+    with translated(), client.pipeline(transaction=False) as pipeline:
+        for entry_id in ids:
+            pipeline.xack(stream, group, entry_id)
+        return [entry_id for entry_id, done in zip(ids, pipeline.execute(), strict=True) if done]
 
 
 def pending_count(client: Client, stream: str, group: str) -> int:

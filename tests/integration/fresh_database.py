@@ -1,4 +1,4 @@
-"""An empty database of its own for a test, on the server that `database_url` names."""
+"""An empty database for a whole module of tests, where `database_url` makes one a test."""
 
 from __future__ import annotations
 

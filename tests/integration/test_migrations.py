@@ -19,9 +19,11 @@ from schemas.database import (
     DatabaseUnavailableError,
     DatabaseVersionError,
     alembic_config,
+    connect,
     create_engine,
     current_revision,
     head_revision,
+    require_migrated,
     upgrade,
 )
 from schemas.errors import SettingsError
@@ -46,22 +48,16 @@ WRITTEN_BY_AGGREGATOR = (
 
 
 @pytest.fixture
-def url(database_url: str) -> Iterator[str]:
-    with fresh_database(database_url) as fresh:
-        yield fresh
-
-
-@pytest.fixture
-def engine(url: str) -> Iterator[Engine]:
-    upgrade(url, now=NOW)
-    engine = create_engine(url)
+def engine(database_url: str) -> Iterator[Engine]:
+    upgrade(database_url, now=NOW)
+    engine = create_engine(database_url)
     yield engine
     engine.dispose()
 
 
 @pytest.fixture(scope="module")
-def declared(database_url: str) -> dict[str, dict[str, str]]:
-    with fresh_database(database_url) as url:
+def declared(postgres_server: str) -> dict[str, dict[str, str]]:
+    with fresh_database(postgres_server) as url:
         engine = create_engine(url, pooled=False)
         tables.metadata.create_all(engine)
         with engine.connect() as connection:
@@ -118,26 +114,42 @@ def test_upgrade_downgrade_and_upgrade_again_end_where_they_began(engine: Engine
         assert read_catalog(connection) == first
 
 
-def test_a_second_upgrade_has_nothing_to_do(url: str) -> None:
+def test_a_second_upgrade_has_nothing_to_do(database_url: str) -> None:
     said: list[str] = []
-    first = upgrade(url, now=NOW, progress=said.append)
+    first = upgrade(database_url, now=NOW, progress=said.append)
     assert said == first
     assert first[0].startswith("applied migration 0001")
-    assert upgrade(url, now=NOW) == []
+    assert upgrade(database_url, now=NOW) == []
 
 
-def test_two_services_may_upgrade_at_the_same_time(url: str) -> None:
+def test_two_services_may_upgrade_at_the_same_time(database_url: str) -> None:
     with ThreadPoolExecutor(3) as pool:
-        done = list(pool.map(lambda _: upgrade(url, now=NOW), range(3)))
+        done = list(pool.map(lambda _: upgrade(database_url, now=NOW), range(3)))
     assert sorted(len(lines) for lines in done) == [0, 0, 2]
 
 
-def test_a_database_of_a_newer_program_is_left_alone(engine: Engine, url: str) -> None:
+def test_a_database_of_a_newer_program_is_left_alone(engine: Engine, database_url: str) -> None:
     with engine.begin() as connection:
         assert current_revision(connection) == head_revision()
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(DatabaseVersionError, match=r"stands at migration 9999.*upgrade this"):
-        upgrade(url, now=NOW)
+        upgrade(database_url, now=NOW)
+
+
+def test_a_service_refuses_to_start_before_the_migration(database_url: str) -> None:
+    engine = create_engine(database_url, pooled=False)
+    with (
+        connect(engine) as connection,
+        pytest.raises(DatabaseVersionError, match=r"stands at migration none.*facepose db upgrade"),
+    ):
+        require_migrated(connection)
+
+
+def test_a_service_starts_on_its_own_and_on_expanded_tables(engine: Engine) -> None:
+    with connect(engine) as connection:
+        require_migrated(connection)
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        require_migrated(connection)
 
 
 def test_a_server_that_does_not_answer_is_named_without_the_password() -> None:

@@ -20,8 +20,8 @@ PARTITIONED = [t.name for t in tables.metadata.sorted_tables if "partition_perio
 
 
 @pytest.fixture(scope="module")
-def migrated(database_url: str) -> Iterator[Engine]:
-    with fresh_database(database_url) as url:
+def migrated(postgres_server: str) -> Iterator[Engine]:
+    with fresh_database(postgres_server) as url:
         upgrade(url, now=NOW)
         engine = create_engine(url)
         yield engine

@@ -75,8 +75,8 @@ def camera(file: dict[str, Any], room: int, number: int) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def migrated(database_url: str) -> Iterator[Engine]:
-    with fresh_database(database_url) as url:
+def migrated(postgres_server: str) -> Iterator[Engine]:
+    with fresh_database(postgres_server) as url:
         upgrade(url, now=MONDAY)
         engine = create_engine(url)
         yield engine

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 import msgspec
 import numpy as np
 import pytest
-import redis
 import simplejpeg
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
@@ -24,9 +23,8 @@ from schemas.site_file import parse_site
 from schemas.streams import GROUP_WORKERS, dead_stream, faces_stream, frames_stream
 from tests.fixtures_analyzer import StandInAnalyzer
 from tests.fixtures_worker import LocalValkey
-from workers.batching import BatchLimits
 from workers.metrics import WorkerMetrics
-from workers.runner import run_worker
+from workers.runner import Tuning, run_worker
 
 SITE_TEXT = """
 version: 1
@@ -201,7 +199,7 @@ def identities(records) -> list[tuple[str, str, int]]:
 
 def test_every_frame_of_every_camera_gets_one_record_and_is_acknowledged(school):
     with school.worker() as worker:
-        sent = [school.publish(camera, level=60) for camera in "c1 c2 c3 c1 c1 c3".split()]
+        sent = [school.publish(camera, level=60) for camera in ("c1", "c2", "c3", "c1", "c1", "c3")]
         records = school.wait_for_records(len(sent))
         wait_until(lambda: school.pending() == 0, "all acknowledgements")
     assert identities(records) == identities(sent)
@@ -264,7 +262,7 @@ def test_a_poison_picture_is_dead_and_its_neighbours_are_analysed(school):
 def test_a_stop_finishes_what_is_in_hand_and_leaves_the_group(school, overlap):
     go_on = threading.Event()
     analyzer = StandInAnalyzer(before=lambda images: go_on.wait(WAIT_S))
-    with school.worker(analyzer, overlap=overlap) as worker:
+    with school.worker(analyzer, tuning=Tuning(overlap=overlap)) as worker:
         school.publish("c1")
         assert analyzer.started.wait(WAIT_S)
         assert len(school.consumers()) == 1

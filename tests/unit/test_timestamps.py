@@ -66,9 +66,7 @@ def test_two_days_of_a_clock_200_ppm_off_stay_within_100_ms(drift_ppm: float) ->
 
 @settings(max_examples=50, deadline=None)
 @given(
-    steps=st.lists(
-        st.tuples(st.integers(1, 200), st.integers(0, 3000)), min_size=2, max_size=200
-    )
+    steps=st.lists(st.tuples(st.integers(1, 200), st.integers(0, 3000)), min_size=2, max_size=200)
 )
 def test_captured_at_strictly_increases_whatever_the_network_does(
     steps: list[tuple[int, int]],

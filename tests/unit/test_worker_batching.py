@@ -99,7 +99,9 @@ def test_a_full_round_serves_every_backlogged_stream_alike():
     backlog=st.lists(st.integers(0, 10), min_size=40, max_size=40),
     late=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 39)), max_size=30),
 )
-def test_no_batch_is_larger_than_its_limit_and_nothing_is_lost(n_streams, max_frames, backlog, late):
+def test_no_batch_is_larger_than_its_limit_and_nothing_is_lost(
+    n_streams, max_frames, backlog, late
+):
     clock = TurnedClock()
     names = [f"cam-{i}" for i in range(n_streams)]
     streams = SimulatedStreams(clock)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -17,6 +17,7 @@ from schemas.errors import NewerMessageError
 from schemas.messages import Frame, encode
 from schemas.site_file import parse_site
 from schemas.streams import frames_stream
+from schemas.transport import Entry
 from tests.fixtures_analyzer import StandInAnalyzer, StandInFace
 from workers.analysis import AnalyzerBrokenError, BatchAnalysis, Failure
 from workers.errors import DecodeError
@@ -50,12 +51,11 @@ FRAME = Frame(
 )
 
 
-@dataclass(frozen=True)
-class Delivered:
-    fields: dict[bytes, bytes]
-    stream: str = frames_stream("c1")
-    entry_id: str = "1-1"
-    deliveries: int = 1
+STREAM = frames_stream("c1")
+
+
+def delivered(fields, stream=STREAM, deliveries=1) -> Entry:
+    return Entry(stream, "1-1", fields, deliveries)
 
 
 def decode_stand_in(jpeg: bytes) -> np.ndarray:
@@ -64,10 +64,8 @@ def decode_stand_in(jpeg: bytes) -> np.ndarray:
     return np.zeros((6, 8, 3), np.uint8)
 
 
-def screen(entry: Delivered) -> Picture | Verdict:
-    screening = Screening(
-        SITE, max_age_s=3.0, model_version="v1", decode_jpeg=decode_stand_in
-    )
+def screen(entry: Entry) -> Picture | Verdict:
+    screening = Screening(SITE, max_age_s=3.0, model_version="v1", decode_jpeg=decode_stand_in)
     return screening.screen(entry, NOW_NS)
 
 
@@ -76,7 +74,7 @@ def frame_with(**changes) -> Frame:
 
 
 def test_a_good_frame_becomes_a_picture():
-    item = screen(Delivered(encode(FRAME, b"jpeg")))
+    item = screen(delivered(encode(FRAME, b"jpeg")))
     assert isinstance(item, Picture)
     assert item.frame == FRAME
     assert item.image.shape == (6, 8, 3)
@@ -84,7 +82,7 @@ def test_a_good_frame_becomes_a_picture():
 
 def test_an_old_frame_expires_and_is_not_a_dead_letter():
     old = frame_with(captured_at=NOW_NS - 3_200_000_000)
-    item = screen(Delivered(encode(old, b"broken")))
+    item = screen(delivered(encode(old, b"broken")))
     assert isinstance(item, Verdict)
     assert item.dead_letter is None
     assert (item.record.outcome, item.record.reason) == ("expired", "3.2 s old, more than 3 s")
@@ -93,10 +91,10 @@ def test_an_old_frame_expires_and_is_not_a_dead_letter():
 @pytest.mark.parametrize(
     ("entry", "reason"),
     [
-        (Delivered(encode(FRAME, b"broken")), "not a picture"),
-        (Delivered(encode(FRAME, b"jpeg"), deliveries=4), "gave up after 3 deliveries"),
-        (Delivered(encode(FRAME)), "frame without a picture"),
-        (Delivered(encode(frame_with(width=9), b"jpeg")), "8 × 6 pixels, its header says 9 × 6"),
+        (delivered(encode(FRAME, b"broken")), "not a picture"),
+        (delivered(encode(FRAME, b"jpeg"), deliveries=4), "gave up after 3 deliveries"),
+        (delivered(encode(FRAME)), "frame without a picture"),
+        (delivered(encode(frame_with(width=9), b"jpeg")), "8 x 6 pixels, its header says 9 x 6"),
     ],
 )
 def test_a_frame_nobody_can_use_is_recorded_as_dead_and_kept_as_a_dead_letter(entry, reason):
@@ -110,16 +108,16 @@ def test_a_frame_nobody_can_use_is_recorded_as_dead_and_kept_as_a_dead_letter(en
 @pytest.mark.parametrize(
     ("entry", "reason"),
     [
-        (Delivered({b"v": b"1", b"kind": b"frame", b"body": b"\xc1"}), "message 'frame'"),
-        (Delivered({b"nonsense": b"1"}), "carries no version"),
-        (Delivered(encode(frame_with(camera_id="c9"), b"jpeg")), "unknown camera 'c9'"),
-        (Delivered(encode(frame_with(camera_id="c3"), b"jpeg")), "unknown camera 'c3'"),
-        (Delivered(encode(frame_with(room_id="r2"), b"jpeg")), "the site file says 'r1'"),
+        (delivered({b"v": b"1", b"kind": b"frame", b"body": b"\xc1"}), "message 'frame'"),
+        (delivered({b"nonsense": b"1"}), "carries no version"),
+        (delivered(encode(frame_with(camera_id="c9"), b"jpeg")), "unknown camera 'c9'"),
+        (delivered(encode(frame_with(camera_id="c3"), b"jpeg")), "unknown camera 'c3'"),
+        (delivered(encode(frame_with(room_id="r2"), b"jpeg")), "the site file says 'r1'"),
         (
-            Delivered(encode(FRAME, b"jpeg"), stream=frames_stream("c2")),
+            delivered(encode(FRAME, b"jpeg"), stream=frames_stream("c2")),
             "a frame of camera 'c1' in the stream",
         ),
-        (Delivered(encode(messages.Tick(room_id="r1"))), "expected a frame, got 'tick'"),
+        (delivered(encode(messages.Tick(room_id="r1"))), "expected a frame, got 'tick'"),
     ],
 )
 def test_what_belongs_to_no_known_camera_is_only_a_dead_letter(entry, reason):
@@ -132,7 +130,7 @@ def test_what_belongs_to_no_known_camera_is_only_a_dead_letter(entry, reason):
 def test_a_newer_message_is_nobodys_dead_letter():
     fields = encode(FRAME, b"jpeg") | {messages.FIELD_VERSION: b"2"}
     with pytest.raises(NewerMessageError, match="upgrade this service"):
-        screen(Delivered(fields, deliveries=9))
+        screen(delivered(fields, deliveries=9))
 
 
 def test_floats_are_rounded_for_the_wire():
@@ -149,9 +147,7 @@ def test_numpy_numbers_travel_as_plain_ones():
         confidence=np.float32(1.0000001),
         expression_probs=np.full(7, 1 / 7, np.float32),
     )
-    record = analysed_record(
-        FRAME, [face], at_ns=NOW_NS, model_version="v1", with_expression=True
-    )
+    record = analysed_record(FRAME, [face], at_ns=NOW_NS, model_version="v1", with_expression=True)
     assert messages.decode_room_message(encode(record)) == record
     assert type(record.faces[0].box_xyxy[0]) is float
 
@@ -180,9 +176,7 @@ def test_no_nan_ever_travels_and_what_travels_can_be_read(angles, eyes, presence
         eye_openness=eyes,
         presence=presence,
     )
-    record = analysed_record(
-        FRAME, [face], at_ns=NOW_NS, model_version="v1", with_expression=True
-    )
+    record = analysed_record(FRAME, [face], at_ns=NOW_NS, model_version="v1", with_expression=True)
     assert messages.decode_room_message(encode(record)) == record  # NaN would not equal itself
     for wire in record.faces:
         pose = (wire.yaw_deg, wire.pitch_deg, wire.roll_deg)

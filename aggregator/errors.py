@@ -1,0 +1,27 @@
+"""What can go wrong in the aggregator.
+
+AggregatorError
+├── SnapshotError       a room's stored state cannot be used by this version
+├── LeaseLostError      another aggregator holds the room now: drop it, write nothing
+└── UnknownPlaceError   a row names a room, camera or seat that `db sync` has not stored yet
+"""
+
+from __future__ import annotations
+
+from schemas.errors import FacePoseError
+
+
+class AggregatorError(FacePoseError):
+    """Base of all errors of the aggregator."""
+
+
+class SnapshotError(AggregatorError):
+    """A room's stored state cannot be used by this version."""
+
+
+class LeaseLostError(AggregatorError):
+    """Another aggregator holds the room."""
+
+
+class UnknownPlaceError(AggregatorError):
+    """A room, camera or seat that the reference tables do not know."""

@@ -1,0 +1,443 @@
+"""One room: a pure function from its log to rows.
+
+`Room.feed` takes one log entry and returns the rows that it completes. No clock, no input or
+output, no chance: the same log gives the same rows, byte for byte, whatever the batching, restarts
+or redelivery. How it goes:
+
+1. `feed` only puts an entry into the buffer of the second to which it belongs, and moves the
+   watermark: the highest min(captured_at, entry time + 1 s) seen, less 5 s. A status, tick or
+   control event counts as its entry time, so idle rooms and dead cameras do not stall it and a
+   bogus future time cannot race it.
+2. Behind the watermark each whole second is finalised once: what was buffered is sorted, tracked,
+   assigned to seats, scored into cells (`_finalise` reads as the list of these steps).
+3. A finalised second may complete windows, minutes or the meeting: these are the rows.
+
+All state is in `RoomState`; a snapshot of it after any entry, restored, goes on exactly.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from typing import Final, TypeVar
+
+import msgspec
+
+from aggregator.cameras import CameraState, Sighting, is_present
+from aggregator.claims import Sight
+from aggregator.errors import SnapshotError
+from aggregator.lesson import (
+    attend,
+    close_meeting,
+    due_rows,
+    end_of_meeting,
+    mark_late,
+    open_meeting,
+    tighten_policy,
+)
+from aggregator.meetings import next_planned_start, planned_at
+from aggregator.people import Meeting
+from aggregator.results import meeting_row
+from aggregator.rows import Rows, is_per_student
+from schemas.messages import (
+    ActivityChange,
+    CameraPlan,
+    CameraStatus,
+    EndOfStream,
+    FrameFaces,
+    RoomMessage,
+    RoomPlan,
+)
+
+NS: Final = 1_000_000_000
+LATENESS_NS: Final = 5 * NS
+MAX_LEAD_NS: Final = 1 * NS  # captured_at moves the watermark up to this far ahead of its entry
+MAX_FUTURE_NS: Final = 10 * NS  # beyond, the time of a frame is nonsense
+MAX_FRAMES: Final = 64  # of one camera in one second
+MAX_PENDING: Final = 256  # control events that are not yet in force
+QUIET_S: Final = 120  # a longer hole in the log is not walked second by second
+SNAPSHOT_VERSION: Final = 1
+
+Status = CameraStatus | EndOfStream
+C = TypeVar("C", RoomPlan, ActivityChange)
+_RANK: Final = {"analysed": 0, "expired": 1, "dead": 2}
+_encode: Final = msgspec.msgpack.encode
+
+
+class Second(msgspec.Struct):
+    """What has arrived for one second that is not yet finalised."""
+
+    frames: dict[str, FrameFaces] = {}  # by camera/epoch/seq
+    per_camera: dict[str, int] = {}
+    statuses: list[CameraStatus] = []
+    ends: list[EndOfStream] = []
+
+
+class RoomState(msgspec.Struct):
+    """Everything that a room remembers."""
+
+    room_id: str
+    run_id: str
+    position: str = "0-0"  # last entry that was fed
+    high_ns: int = 0  # the watermark + lateness
+    cursor: int = 0  # next second to finalise; 0: nothing was fed
+    plan: RoomPlan | None = None
+    activity: str = ""  # set by a control event; "": the lesson's own
+    plans: list[RoomPlan] = []  # not yet in force
+    activities: list[ActivityChange] = []
+    buffer: dict[int, Second] = {}
+    cameras: dict[str, CameraState] = {}
+    meeting: Meeting | None = None
+    planned_until: int = 0  # end of the last meeting from the timetable
+    counts: dict[str, int] = {}  # entries that changed no row, by reason
+
+
+class Room:
+    """The reducer; see the module's text."""
+
+    def __init__(self, state: RoomState) -> None:
+        self.state = state
+
+    @classmethod
+    def new(cls, room_id: str, run_id: str = "") -> Room:
+        """A room that has seen nothing."""
+        return cls(RoomState(room_id=room_id, run_id=run_id))
+
+    @classmethod
+    def restore(cls, snapshot: bytes, version: int = SNAPSHOT_VERSION) -> Room:
+        """The room of a snapshot.
+
+        Raises:
+            SnapshotError: another version's, or damaged.
+        """
+        if version != SNAPSHOT_VERSION:
+            raise SnapshotError(
+                f"the room's state has version {version}, this program reads {SNAPSHOT_VERSION}"
+            )
+        try:
+            return cls(msgspec.msgpack.decode(zlib.decompress(snapshot), type=RoomState))
+        except (zlib.error, msgspec.MsgspecError) as exc:
+            raise SnapshotError(f"the room's state is damaged: {exc}") from exc
+
+    def snapshot(self) -> bytes:
+        """The whole state, exact."""
+        return zlib.compress(_encode(self.state), 1)
+
+    @property
+    def position(self) -> str:
+        """Id of the last entry that was fed."""
+        return self.state.position
+
+    def skip(self, entry_id: str) -> None:
+        """Pass over an entry that is not one of our messages."""
+        self.state.position = entry_id
+
+    def feed(self, entry_id: str, message: RoomMessage) -> Rows:
+        """Take the log's next entry; the rows that it completes.
+
+        Args:
+            entry_id: `MILLISECONDS-NUMBER`; entries at or before the position are ignored.
+            message: the decoded entry.
+        """
+        state = self.state
+        if _entry_key(entry_id) <= _entry_key(state.position):
+            return []
+        state.position = entry_id
+        entry_ns = _entry_key(entry_id)[0] * 1_000_000
+        state.high_ns = max(state.high_ns, _event_ns(message, entry_ns))
+        state.cursor = state.cursor or max(1, (state.high_ns - LATENESS_NS) // NS)
+        self._put(message, entry_ns)
+        return self._advance()
+
+    # --- step 1: into the buffer ----------------------------------------------------------
+
+    def _put(self, message: RoomMessage, entry_ns: int) -> None:
+        """Keep the entry for the second to which it belongs."""
+        state = self.state
+        if isinstance(message, FrameFaces):
+            self._put_frame(message, entry_ns)
+        elif isinstance(message, CameraStatus | EndOfStream):
+            second = max(min(message.at, entry_ns + MAX_LEAD_NS) // NS, state.cursor)
+            waiting = state.buffer.setdefault(second, Second())
+            if len(waiting.statuses) + len(waiting.ends) >= MAX_FRAMES * 32:
+                self._count("overflow")
+            elif isinstance(message, CameraStatus):
+                waiting.statuses.append(message)
+            else:
+                waiting.ends.append(message)
+        elif isinstance(message, RoomPlan):
+            state.plans = [*state.plans, message][-MAX_PENDING:]
+        elif isinstance(message, ActivityChange):
+            state.activities = [*state.activities, message][-MAX_PENDING:]
+
+    def _put_frame(self, frame: FrameFaces, entry_ns: int) -> None:
+        state = self.state
+        second = frame.captured_at // NS
+        if frame.captured_at > entry_ns + MAX_FUTURE_NS or min(frame.width, frame.height) < 1:
+            self._count("nonsense")
+            return
+        if second < state.cursor:
+            self._late(frame, second)
+            return
+        waiting = state.buffer.setdefault(second, Second())
+        key = f"{frame.camera_id}/{frame.epoch}/{frame.seq}"
+        before = waiting.frames.get(key)
+        if before is None:
+            held = waiting.per_camera.get(frame.camera_id, 0)
+            if held >= MAX_FRAMES:
+                self._count("overflow")
+                return
+            waiting.per_camera[frame.camera_id] = held + 1
+        frame = frame if self._may_keep_expressions() else _without_expressions(frame)
+        waiting.frames[key] = min(frame, before or frame, key=_preference)
+
+    def _late(self, frame: FrameFaces, second: int) -> None:
+        """A frame behind the watermark: counted, never applied."""
+        camera = self.state.cameras.get(frame.camera_id)
+        if camera is not None and camera.ledger.record(frame, late=frame.outcome == "analysed"):
+            self._count("late")
+            if self.state.meeting is not None:
+                mark_late(self.state.meeting, second)
+
+    def _may_keep_expressions(self) -> bool:
+        """Where policy locks expressions, none waits in the buffer either."""
+        plan = self.state.plan or max(self.state.plans, key=lambda p: p.at, default=None)
+        return plan is not None and plan.policy.expression
+
+    def _count(self, what: str, n: int = 1) -> None:
+        self.state.counts[what] = self.state.counts.get(what, 0) + n
+
+    # --- step 2: second by second behind the watermark ------------------------------------
+
+    def _advance(self) -> Rows:
+        """Finalise every second that the watermark has passed."""
+        state = self.state
+        end = (state.high_ns - LATENESS_NS) // NS
+        rows: Rows = []
+        while state.cursor < end:
+            if end - state.cursor > QUIET_S and self._is_quiet(end):
+                state.cursor = self._next_event(end)
+            else:
+                rows += self._finalise(state.cursor)
+                state.cursor += 1
+        return rows
+
+    def _is_quiet(self, end: int) -> bool:
+        """Whether nothing can happen in the hole of the log before `end`."""
+        state = self.state
+        times = [*(p.at for p in state.plans), *(a.at for a in state.activities)]
+        return (
+            state.meeting is None
+            and state.cursor % 60 == 0
+            and all(at // NS >= end for at in times)
+            and not any(second < end for second in state.buffer)
+        )
+
+    def _next_event(self, end: int) -> int:
+        plan = self.state.plan
+        if plan is None or not plan.lessons:
+            return end
+        start = next_planned_start(plan.lessons, plan.time_zone, self.state.cursor + 1, end)
+        return end if start is None else start
+
+    def _finalise(self, second: int) -> Rows:
+        """All that one second means, in this order."""
+        state = self.state
+        waiting = state.buffer.pop(second, None) or Second()
+        self._apply_controls(second)
+        plan = state.plan
+        if plan is None:
+            self._count("no_plan", len(waiting.frames))
+            return []
+        analysed = self._account(second, waiting, plan)
+        rows = self._close_if_over(second, plan)
+        rows += self._open_if_planned(second, plan)
+        if state.meeting is not None or not plan.lessons:
+            sightings = self._look(second, plan, analysed)
+            rows += self._open_if_present(second, plan, sightings)
+            if state.meeting is not None:
+                rows += self._attend(state.meeting, second, plan, sightings)
+        return self._permitted(rows) + self._camera_minutes(second, plan)
+
+    def _apply_controls(self, second: int) -> None:
+        """Plans and activities whose time has come, in the order of their times."""
+        state = self.state
+        for plan in _due(state.plans, second):
+            state.plan = plan
+            names = [camera.camera_id for camera in plan.cameras]
+            state.cameras = {name: state.cameras.get(name, CameraState()) for name in names}
+            if state.meeting is not None:
+                tighten_policy(state.meeting, plan)
+        for change in _due(state.activities, second):
+            state.activity = change.activity
+        state.plans = [plan for plan in state.plans if plan.at // NS > second]
+        state.activities = [change for change in state.activities if change.at // NS > second]
+
+    def _account(self, second: int, waiting: Second, plan: RoomPlan) -> dict[str, list[FrameFaces]]:
+        """Enter frames and statuses in the cameras' books; the analysed frames, sorted."""
+        cameras = self.state.cameras
+        analysed: dict[str, list[FrameFaces]] = {camera.camera_id: [] for camera in plan.cameras}
+        for frame in sorted(waiting.frames.values(), key=_frame_order):
+            camera = cameras.get(frame.camera_id)
+            if camera is None:
+                self._count("unknown_camera")
+            elif camera.ledger.record(frame) and frame.outcome == "analysed":
+                analysed[frame.camera_id].append(frame)
+                camera.ended_at = 0
+        for status in sorted(waiting.statuses, key=_status_order):
+            if (camera := cameras.get(status.camera_id)) is None:
+                self._count("unknown_camera")
+            else:
+                camera.ledger.status(second, status)
+                camera.ended_at = 0 if status.state == "up" else camera.ended_at
+        for end in sorted(waiting.ends, key=_status_order):
+            if (camera := cameras.get(end.camera_id)) is not None:
+                camera.ledger.status(second, end)
+                camera.ended_at = second
+        for camera in cameras.values():
+            camera.ledger.settle(second)
+        return analysed
+
+    def _look(
+        self, second: int, plan: RoomPlan, analysed: dict[str, list[FrameFaces]]
+    ) -> dict[str, list[Sighting]]:
+        """What all cameras know about each place."""
+        use_places = not any(camera.seats for camera in plan.cameras)
+        sightings: dict[str, list[Sighting]] = {}
+        for camera in sorted(plan.cameras, key=_mask_bit):
+            frames = analysed[camera.camera_id]
+            state = self.state.cameras[camera.camera_id]
+            for key, seen in state.look(second, camera, frames, use_places=use_places).items():
+                sightings.setdefault(key, []).append(seen)
+            if self.state.meeting is not None and frames and frames[-1].model_version:
+                self.state.meeting.model_version = frames[-1].model_version
+        for label, seen_by in sightings.items():
+            self._release_if_left(label, seen_by)
+        return sightings
+
+    def _release_if_left(self, label: str, seen_by: list[Sighting]) -> None:
+        """Who was seen to leave in one camera is not waited for in another."""
+        sights = {sighting.sight for sighting in seen_by}
+        if Sight.OUT in sights and Sight.SEEN not in sights:
+            for sighting in seen_by:
+                if sighting.sight == Sight.LOST:
+                    self.state.cameras[sighting.camera_id].seats.release(label)
+
+    # --- step 3: meetings and their rows ---------------------------------------------------
+
+    def _close_if_over(self, second: int, plan: RoomPlan) -> Rows:
+        state = self.state
+        if state.meeting is None:
+            return []
+        ends = [camera.ended_at for camera in state.cameras.values()]
+        all_ended_at = max(ends) if ends and all(ends) else 0
+        ended = end_of_meeting(state.meeting, second, all_ended_at)
+        return [] if ended is None else self._close(second, plan, ended)
+
+    def _close(self, second: int, plan: RoomPlan, ended: int) -> Rows:
+        state = self.state
+        if state.meeting is None:
+            return []
+        rows = self._permitted(close_meeting(state.meeting, plan, second, ended))
+        state.meeting = None
+        state.activity = ""
+        for camera in state.cameras.values():
+            camera.forget_people()
+        return rows
+
+    def _open_if_planned(self, second: int, plan: RoomPlan) -> Rows:
+        """A lesson of the timetable begins, and ends what presence had opened."""
+        state = self.state
+        if not plan.lessons or (state.meeting is not None and state.meeting.planned):
+            return []
+        planned = planned_at(plan.lessons, plan.time_zone, second)
+        if planned is None or planned.start < state.planned_until:
+            return []
+        rows = self._close(second, plan, second)
+        for camera in state.cameras.values():
+            camera.forget_people()
+        state.planned_until = planned.end
+        state.meeting = open_meeting(plan, second, planned)
+        return [*rows, meeting_row(state.meeting, plan.site_id, plan.room_id)]
+
+    def _open_if_present(
+        self, second: int, plan: RoomPlan, sightings: dict[str, list[Sighting]]
+    ) -> Rows:
+        """Where there is no timetable, the first student who is present opens a meeting."""
+        state = self.state
+        if state.meeting is not None or not any(map(is_present, sightings.values())):
+            return []
+        state.meeting = open_meeting(plan, second, None)
+        return [meeting_row(state.meeting, plan.site_id, plan.room_id)]
+
+    def _attend(
+        self, meeting: Meeting, second: int, plan: RoomPlan, sightings: dict[str, list[Sighting]]
+    ) -> Rows:
+        activity = self.state.activity or meeting.activity
+        rows = attend(meeting, plan, second, sightings, activity)
+        ledgers = [camera.ledger for camera in self.state.cameras.values()]
+        meeting.camera_down_s += any(ledger.is_down(second) for ledger in ledgers)
+        return rows + due_rows(meeting, plan, second + 1)
+
+    def _permitted(self, rows: Rows) -> Rows:
+        """The lock: where policy has no per-student figures, no such row leaves the room."""
+        meeting = self.state.meeting
+        if meeting is None or meeting.per_student:
+            return rows
+        return [row for row in rows if not is_per_student(row)]
+
+    def _camera_minutes(self, second: int, plan: RoomPlan) -> Rows:
+        if (second + 1) % 60:
+            return []
+        rows: Rows = []
+        for camera in plan.cameras:
+            ledger = self.state.cameras[camera.camera_id].ledger
+            if ledger.epochs or ledger.status_at:
+                rows.append(
+                    ledger.close_minute(
+                        second - 59, plan.site_id, camera.camera_id, camera.analysis_fps
+                    )
+                )
+        return rows
+
+
+def _entry_key(entry_id: str) -> tuple[int, int]:
+    milliseconds, _, number = entry_id.partition("-")
+    return int(milliseconds), int(number or 0)
+
+
+def _event_ns(message: RoomMessage, entry_ns: int) -> int:
+    """How far an entry moves time."""
+    if isinstance(message, FrameFaces):
+        return min(message.captured_at, entry_ns + MAX_LEAD_NS)
+    return entry_ns
+
+
+def _frame_order(frame: FrameFaces) -> tuple[int, str, str, int]:
+    return frame.captured_at, frame.camera_id, frame.epoch, frame.seq
+
+
+def _status_order(status: Status) -> tuple[int, str, bytes]:
+    return status.at, status.camera_id, _encode(status)
+
+
+def _preference(frame: FrameFaces) -> tuple[int, int, bytes]:
+    """Of two records of one frame the better one, the same in whatever order they came."""
+    return _RANK[frame.outcome], frame.analysed_at, _encode(frame)
+
+
+def _mask_bit(camera: CameraPlan) -> int:
+    return camera.mask_bit
+
+
+def _due(controls: Iterable[C], second: int) -> list[C]:
+    """Control events in force at `second`, oldest first."""
+    due = [control for control in controls if control.at // NS <= second]
+    return sorted(due, key=lambda control: (control.at, _encode(control)))
+
+
+def _without_expressions(frame: FrameFaces) -> FrameFaces:
+    if all(face.expression is None for face in frame.faces):
+        return frame
+    bare = tuple(msgspec.structs.replace(face, expression=None) for face in frame.faces)
+    return msgspec.structs.replace(frame, faces=bare)

@@ -1,0 +1,93 @@
+"""Draw what was found into a copy of the picture."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.messages import EXPRESSIONS
+from workers.face import Face
+from workers.geometry.head_pose import rotation_from_angles
+
+Image = NDArray[np.uint8]
+
+_LEGIBLE_LONG_SIDE_PX = 1280
+_MAX_ENLARGEMENT = 4.0
+_BOX = (255, 210, 0)
+_POINT = (120, 255, 160)
+_AXES = ((255, 80, 80), (80, 230, 80), (90, 150, 255))
+"""Red to the face's image-right, green up, blue where the nose points."""
+_NOSE_TIP = 1
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+
+def draw_faces(image: Image, faces: Sequence[Face]) -> Image:
+    """Return a picture with boxes, landmarks, pose axes and labels.
+
+    A small picture is enlarged first, so that the text can be read.
+
+    Args:
+        image: (H, W, 3) uint8 RGB, left as it is.
+        faces: as the analyzer found them in it.
+    """
+    scale = min(max(1.0, _LEGIBLE_LONG_SIDE_PX / max(image.shape[:2])), _MAX_ENLARGEMENT)
+    size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
+    canvas = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+    for face in faces:
+        _draw_shapes(canvas, face, scale)
+    # Labels last: no other face's points lie on them.
+    for face in faces:
+        _draw_label(canvas, face, scale)
+    return canvas
+
+
+def _draw_shapes(canvas: Image, face: Face, scale: float) -> None:
+    thickness = max(1, round(max(canvas.shape[:2]) / 900))
+    x0, y0, x1, y1 = (round(value * scale) for value in face.box_xyxy)
+    cv2.rectangle(canvas, (x0, y0), (x1, y1), _BOX, thickness, cv2.LINE_AA)
+    radius = max(1, round((y1 - y0) / 250))
+    for x, y in np.rint(face.landmarks_xy * scale).astype(int).tolist():
+        cv2.circle(canvas, (x, y), radius, _POINT, -1, cv2.LINE_AA)
+    _draw_axes(canvas, face, scale, thickness + 1)
+
+
+def _draw_axes(canvas: Image, face: Face, scale: float, thickness: int) -> None:
+    if face.yaw_deg is None or face.pitch_deg is None or face.roll_deg is None:
+        return
+    rotation = rotation_from_angles(face.yaw_deg, face.pitch_deg, face.roll_deg)
+    start = face.landmarks_xy[_NOSE_TIP] * scale
+    length = 0.6 * face.height_px * scale
+    for axis, colour in zip(rotation.T, _AXES, strict=True):
+        # The picture's y runs down.
+        end = start + length * axis[:2] * (1, -1)
+        points = (np.rint(p).astype(int).tolist() for p in (start, end))
+        cv2.arrowedLine(canvas, *points, colour, thickness, cv2.LINE_AA, tipLength=0.15)
+
+
+def label_lines(face: Face) -> list[str]:
+    """Return what is written at a face: its angles, and its likeliest expression if known."""
+    lines = ["no pose"]
+    if face.yaw_deg is not None and face.pitch_deg is not None and face.roll_deg is not None:
+        lines = [f"yaw {face.yaw_deg:+.0f} pitch {face.pitch_deg:+.0f} roll {face.roll_deg:+.0f}"]
+    if face.expression_probs is not None:
+        best = int(np.argmax(face.expression_probs))
+        lines.append(f"{EXPRESSIONS[best]} {100 * face.expression_probs[best]:.0f} %")
+    return lines
+
+
+def _draw_label(canvas: Image, face: Face, scale: float) -> None:
+    lines = label_lines(face)
+    height_px = max(11, min(20, round(face.height_px * scale / 8)))
+    size = cv2.getFontScaleFromHeight(_FONT, height_px)
+    width = max(cv2.getTextSize(line, _FONT, size, 1)[0][0] for line in lines) + 8
+    step = round(height_px * 1.6)
+    x0, y0, _, y1 = (round(value * scale) for value in face.box_xyxy)
+    left = max(0, min(x0, canvas.shape[1] - width))
+    above = y0 - step * len(lines) - 4
+    top = above if above >= 0 else min(y1 + 4, canvas.shape[0] - step * len(lines))
+    patch = canvas[max(0, top) : top + step * len(lines), left : left + width]
+    patch[:] = patch // 4
+    for row, line in enumerate(lines):
+        place = (left + 4, top + step * row + round(height_px * 1.25))
+        cv2.putText(canvas, line, place, _FONT, size, (255, 255, 255), 1, cv2.LINE_AA)
