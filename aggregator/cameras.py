@@ -53,7 +53,7 @@ class CameraState(msgspec.Struct):
     seats: SeatBook = msgspec.field(default_factory=SeatBook)
     places: PlaceBook = msgspec.field(default_factory=PlaceBook)
     ledger: Ledger = msgspec.field(default_factory=Ledger)
-    ended_at: int = 0  # second of a clean end of stream; 0: running
+    ended_at: int = 0  # first second after a clean end of stream; 0: running
 
     def forget_people(self) -> None:
         """Start over: no track id is carried over a meeting."""

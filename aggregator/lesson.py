@@ -69,13 +69,13 @@ def end_of_meeting(meeting: Meeting, second: int, all_ended_at: int) -> int | No
     Args:
         meeting: the open one.
         second: the second about to be finalised.
-        all_ended_at: when the last of the room's cameras was closed cleanly; 0: one still runs.
+        all_ended_at: first second after all cameras were closed cleanly; 0: one still runs.
     """
     if meeting.planned:
         return meeting.planned[1] if second >= meeting.planned[1] else None
     if second - meeting.last_seen > ABSENCE_S:
         return meeting.last_seen + 1
-    if (all_ended_at and second > all_ended_at) or second - meeting.started >= MAX_AUTOMATIC_S:
+    if (all_ended_at and second >= all_ended_at) or second - meeting.started >= MAX_AUTOMATIC_S:
         return second
     return None
 

@@ -293,7 +293,7 @@ class Room:
         for end in sorted(waiting.ends, key=_status_order):
             if (camera := cameras.get(end.camera_id)) is not None:
                 camera.ledger.status(second, end)
-                camera.ended_at = second
+                camera.ended_at = second + bool(analysed[end.camera_id])
         for camera in cameras.values():
             camera.ledger.settle(second)
         return analysed

@@ -175,7 +175,7 @@ def check_database(settings: Settings) -> Iterator[Finding]:
     url = settings.require_database_url()
 
     def words() -> tuple[Verdict, str]:
-        with create_engine(url).connect() as connection:
+        with create_engine(url, pooled=False).connect() as connection:
             now = connection.execute(sa.text("SELECT clock_timestamp()")).scalar_one()
             version = connection.execute(sa.text("SHOW server_version")).scalar_one()
             revision = current_revision(connection)

@@ -20,6 +20,6 @@ def upgrade_database(url: str, console: Console) -> None:
 
 def sync_database(url: str, site: Site, dry_run: bool, console: Console) -> None:
     """Bring the site file into the tables and print each change."""
-    engine = create_engine(url)
+    engine = create_engine(url, pooled=False)
     report = sync_site(engine, site, at=dt.datetime.now(dt.UTC), dry_run=dry_run)
     console.print(report.text(), highlight=False)

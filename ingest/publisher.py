@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from ingest import metrics
 from ingest.backoff import Backoff
@@ -37,11 +37,10 @@ def with_timeout(url: str) -> str:
 
     redis-py takes such options in a url's query; what stands there already is kept.
     """
-    parts = urlsplit(url)
-    options = dict(parse_qsl(parts.query))
-    for name in ("socket_timeout", "socket_connect_timeout"):
-        options.setdefault(name, str(TIMEOUT_S))
-    return urlunsplit(parts._replace(query=urlencode(options)))
+    taken = dict(parse_qsl(urlsplit(url).query))
+    wanted = ("socket_timeout", "socket_connect_timeout")
+    missing = urlencode({name: TIMEOUT_S for name in wanted if name not in taken})
+    return f"{url}{'&' if taken else '?'}{missing}" if missing else url
 
 
 def kept_frames(kept_s: float, analysis_fps: float) -> int:

@@ -78,11 +78,11 @@ class CameraReader:
             for timed in frames:
                 if self._up_since_ns is None:
                     self._come_up()
+                if self._wait(0):
+                    return
                 self.state.heard()
                 if sampler.wants(timed.pts_ns):
                     self._hand_on(timed)
-                if self._wait(0):
-                    return
 
     def _come_up(self) -> None:
         # Above the last epoch even after the host's clock was set back, so that epochs sort.

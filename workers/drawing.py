@@ -11,6 +11,8 @@ from workers.face import Face
 from workers.geometry.head_pose import rotation_from_angles
 
 Image = NDArray[np.uint8]
+_Rectangle = tuple[int, int, int, int]
+"""Left, top, width, height."""
 
 _LEGIBLE_LONG_SIDE_PX = 1280
 _MAX_ENLARGEMENT = 4.0
@@ -37,8 +39,7 @@ def draw_faces(image: Image, faces: Sequence[Face]) -> Image:
     for face in faces:
         _draw_shapes(canvas, face, scale)
     # Labels last: no other face's points lie on them.
-    for face in faces:
-        _draw_label(canvas, face, scale)
+    _draw_labels(canvas, faces, scale)
     return canvas
 
 
@@ -46,10 +47,19 @@ def _draw_shapes(canvas: Image, face: Face, scale: float) -> None:
     thickness = max(1, round(max(canvas.shape[:2]) / 900))
     x0, y0, x1, y1 = (round(value * scale) for value in face.box_xyxy)
     cv2.rectangle(canvas, (x0, y0), (x1, y1), _BOX, thickness, cv2.LINE_AA)
-    radius = max(1, round((y1 - y0) / 250))
-    for x, y in np.rint(face.landmarks_xy * scale).astype(int).tolist():
-        cv2.circle(canvas, (x, y), radius, _POINT, -1, cv2.LINE_AA)
+    _draw_points(canvas, np.rint(face.landmarks_xy * scale).astype(int), y1 - y0)
     _draw_axes(canvas, face, scale, thickness + 1)
+
+
+def _draw_points(canvas: Image, points_xy: NDArray[np.int_], face_height_px: int) -> None:
+    # On a small face, discs would hide the face: single pixels there.
+    if face_height_px < 120:
+        limits = (canvas.shape[1], canvas.shape[0])
+        x, y = points_xy[((points_xy >= 0) & (points_xy < limits)).all(axis=1)].T
+        canvas[y, x] = _POINT
+        return
+    for x, y in points_xy.tolist():
+        cv2.circle(canvas, (x, y), max(1, face_height_px // 250), _POINT, -1, cv2.LINE_AA)
 
 
 def _draw_axes(canvas: Image, face: Face, scale: float, thickness: int) -> None:
@@ -61,8 +71,8 @@ def _draw_axes(canvas: Image, face: Face, scale: float, thickness: int) -> None:
     for axis, colour in zip(rotation.T, _AXES, strict=True):
         # The picture's y runs down.
         end = start + length * axis[:2] * (1, -1)
-        points = (np.rint(p).astype(int).tolist() for p in (start, end))
-        cv2.arrowedLine(canvas, *points, colour, thickness, cv2.LINE_AA, tipLength=0.15)
+        tail, head = np.rint((start, end)).astype(int).tolist()
+        cv2.arrowedLine(canvas, tail, head, colour, thickness, cv2.LINE_AA, tipLength=0.15)
 
 
 def label_lines(face: Face) -> list[str]:
@@ -76,18 +86,42 @@ def label_lines(face: Face) -> list[str]:
     return lines
 
 
-def _draw_label(canvas: Image, face: Face, scale: float) -> None:
-    lines = label_lines(face)
-    height_px = max(11, min(20, round(face.height_px * scale / 8)))
-    size = cv2.getFontScaleFromHeight(_FONT, height_px)
-    width = max(cv2.getTextSize(line, _FONT, size, 1)[0][0] for line in lines) + 8
-    step = round(height_px * 1.6)
-    x0, y0, _, y1 = (round(value * scale) for value in face.box_xyxy)
-    left = max(0, min(x0, canvas.shape[1] - width))
-    above = y0 - step * len(lines) - 4
-    top = above if above >= 0 else min(y1 + 4, canvas.shape[0] - step * len(lines))
-    patch = canvas[max(0, top) : top + step * len(lines), left : left + width]
-    patch[:] = patch // 4
-    for row, line in enumerate(lines):
-        place = (left + 4, top + step * row + round(height_px * 1.25))
-        cv2.putText(canvas, line, place, _FONT, size, (255, 255, 255), 1, cv2.LINE_AA)
+def _draw_labels(canvas: Image, faces: Sequence[Face], scale: float) -> None:
+    """Write each face's label above it, or where it hides no other label."""
+    taken: list[_Rectangle] = []
+    for face in faces:
+        lines = label_lines(face)
+        height_px = max(10, min(15, round(face.height_px * scale / 9)))
+        font = cv2.getFontScaleFromHeight(_FONT, height_px)
+        width = max(cv2.getTextSize(line, _FONT, font, 1)[0][0] for line in lines) + 8
+        step = round(height_px * 1.6)
+        left, top = _free_place(canvas, face, scale, (width, step * len(lines) + 4), taken)
+        patch = canvas[top : top + step * len(lines) + 4, left : left + width]
+        patch[:] = patch // 4
+        for row, line in enumerate(lines):
+            place = (left + 4, top + step * row + round(height_px * 1.3))
+            cv2.putText(canvas, line, place, _FONT, font, (255, 255, 255), 1, cv2.LINE_AA)
+
+
+def _free_place(
+    canvas: Image, face: Face, scale: float, size: tuple[int, int], taken: list[_Rectangle]
+) -> tuple[int, int]:
+    """Return the label's corner, and remember it: above, below, left or right of the face."""
+    x0, y0, x1, y1 = (round(value * scale) for value in face.box_xyxy)
+    width, height = size
+    places = [
+        (x0, y0 - height - 2), (x0, y1 + 2), (x1 - width, y0 - height - 2),
+        (x0 - width - 2, y0), (x1 + 2, y0), (x0, y0 - 2 * height - 4),
+    ]  # fmt: skip
+    corners = [
+        (max(0, min(x, canvas.shape[1] - width)), max(0, min(y, canvas.shape[0] - height)))
+        for x, y in places
+    ]
+    free = [(x, y) for x, y in corners if not any(_meet((x, y, *size), other) for other in taken)]
+    left, top = (free or corners)[0]
+    taken.append((left, top, width, height))
+    return left, top
+
+
+def _meet(a: _Rectangle, b: _Rectangle) -> bool:
+    return all(a[i] < b[i] + b[i + 2] and b[i] < a[i] + a[i + 2] for i in (0, 1))

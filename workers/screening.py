@@ -87,7 +87,8 @@ class Screening:
             return self._malformed(entry, str(exc), now_ns)
         if (stranger := self._stranger(frame, entry.stream)) is not None:
             return Verdict(entry, None, stranger)
-        if now_ns - frame.captured_at > self._max_age_s * 1e9:
+        is_live = not frame.run_id  # a recording has no age limit
+        if is_live and now_ns - frame.captured_at > self._max_age_s * 1e9:
             return Verdict(entry, self._expired(frame, now_ns))
         if entry.deliveries > MAX_DELIVERIES:
             reason = f"gave up after {MAX_DELIVERIES} deliveries: workers died with it"

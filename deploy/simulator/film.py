@@ -16,19 +16,25 @@ from typing import Final
 
 import cv2
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
+from deploy.simulator.cutout import Picture
 from deploy.simulator.encoding import encode_film, join_films
+from deploy.simulator.moment import Moment
 from deploy.simulator.scene import Camera, Room, calibration_deg, demo_rooms
 from deploy.simulator.script import FPS, Lesson, write_lesson
-from deploy.simulator.cutout import Picture
-from deploy.simulator.stage import Moment, Stage
+from deploy.simulator.stage import Stage
 from deploy.simulator.truth import SeatTruth, stack, write_truth
 from workers.geometry.canonical_mesh import load_canonical_mesh
 
 Progress = Callable[[int, int], None]
 Arrays = dict[str, NDArray[np.generic]]
 
+_DRAWN_BY: Final = (
+    "appearance", "course", "cutout", "encoding", "figure", "head", "landmarks", "moment",
+    "raster", "scene", "script", "shapes", "stage", "texture", "truth",
+)  # fmt: skip
 _CHUNK_S: Final = 20
 _CHUNK_FRAMES: Final = _CHUNK_S * FPS
 
@@ -132,9 +138,8 @@ def _key(rooms: tuple[Room, ...], lessons: tuple[Lesson, ...]) -> str:
 def renderer_version() -> str:
     """Hash of the drawing code: films of older code are not taken for today's."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        if path.stem not in {"rtsp_server", "site_file", "__init__"}:
-            digest.update(path.read_bytes())
+    for name in _DRAWN_BY:
+        digest.update((Path(__file__).parent / f"{name}.py").read_bytes())
     return digest.hexdigest()
 
 
@@ -146,7 +151,8 @@ def _render(
     processes: int | None,
 ) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    workplace = Path(tempfile.mkdtemp(prefix="rendering-", dir=folder))
+    _clear_away(folder)
+    workplace = Path(tempfile.mkdtemp(prefix=f"rendering-{os.getpid()}-", dir=folder))
     try:
         chunks = [
             _Chunk(room, camera, lesson, start, min(start + _CHUNK_FRAMES, frames), workplace)
@@ -161,6 +167,13 @@ def _render(
             _finish(mine, [drawn[chunk.path] for chunk in mine], folder)
     finally:
         shutil.rmtree(workplace, ignore_errors=True)
+
+
+def _clear_away(folder: Path) -> None:
+    """Remove what killed renderers left behind."""
+    for left in folder.glob("rendering-*-*"):
+        if not psutil.pid_exists(int(left.name.split("-")[1])):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _draw_all(

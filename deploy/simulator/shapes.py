@@ -73,7 +73,7 @@ def draw_background(room: Room, camera: Camera, seed: int) -> Picture:
     for corners, colour in _planes(wide, depth):
         _fill(picture, _clipped(camera, np.array(corners)), colour)
     rng = np.random.default_rng([seed, 4])
-    grain = rng.normal(0, 3.0, (camera.height // 12, camera.width // 12, 1)).astype(np.float32)
+    grain = rng.normal(0, 1.2, (camera.height // 12, camera.width // 12, 1)).astype(np.float32)
     smooth = cv2.resize(grain, (camera.width, camera.height), interpolation=cv2.INTER_CUBIC)
     textured: Picture = np.clip(picture + smooth[..., None], 0, 255).astype(np.uint8)
     return textured
@@ -91,7 +91,7 @@ def caption(picture: Picture) -> None:
 
 def _planes(wide: float, depth: float) -> list[tuple[list[tuple[float, float, float]], Colour]]:
     wall = -depth
-    near = -0.6
+    near = -1.5
     planes: list[tuple[list[tuple[float, float, float]], Colour]] = [
         ([(-wide, 0, wall), (wide, 0, wall), (wide, 0, near), (-wide, 0, near)], (150, 140, 126)),
         ([(-wide, 0, wall), (-wide, 3, wall), (-wide, 3, near), (-wide, 0, near)], (190, 188, 180)),
@@ -107,7 +107,7 @@ def _planes(wide: float, depth: float) -> list[tuple[list[tuple[float, float, fl
 def _clipped(camera: Camera, corners: Floats) -> Floats:
     # Corners that lie beside the camera would project behind it: pull them forward.
     corners = corners.copy()
-    corners[:, 2] = np.minimum(corners[:, 2], camera.position_m[2] - 0.6)
+    corners[:, 2] = np.minimum(corners[:, 2], camera.position_m[2] - 1.5)
     return camera.project(corners)[:, :2]
 
 

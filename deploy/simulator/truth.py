@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from deploy.simulator.appearance import draw_appearance
 from deploy.simulator.head import PIVOT, Head, rotation
+from deploy.simulator.moment import Moment
 from deploy.simulator.script import Behaviour
-from deploy.simulator.stage import Moment
 from workers.geometry.canonical_mesh import CanonicalMesh
 
 TRUTH_VERSION: Final = 1

@@ -155,7 +155,7 @@ def sync_seats(
     merge(
         connection,
         seats,
-        seats.c.room_id.in_(list(slugs)),
+        seats.c.room_id.in_(select(rooms.c.room_id).where(rooms.c.site_id == site_id)),
         key_of=lambda row: (row["room_id"], row["label"]),
         wanted=wanted,
         label=lambda key: f"room {slugs[key[0]]}, seat {key[1]}",

@@ -7,7 +7,18 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from sqlalchemy import Connection, Integer, Table, cast, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Table,
+    any_,
+    cast,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, Range
 
 from schemas.sync.report import ChangeLog, SyncError
@@ -51,6 +62,8 @@ def sync_validity(
     added = [place for place in wanted if place not in stored]
     changed = [p for p in wanted if p in stored and not _same(stored[p], wanted[p])]
     gone = [p for p, row in stored.items() if p not in wanted and row.get("method") in _FROM_FILE]
+    if added or changed or gone:
+        _refuse_the_past(connection, table, camera_ids, at)
     _close(connection, table, [stored[place] for place in changed + gone], at)
     if rows := [_row(place, wanted[place], at) for place in added + changed]:
         connection.execute(insert(table), rows)
@@ -63,21 +76,32 @@ def sync_validity(
 
 
 def _open_rows(connection: Connection, table: Table, camera_ids: list[int]) -> dict[Place, Row]:
-    query = select(table).where(table.c.camera_id.in_(camera_ids), func.upper_inf(table.c.valid))
+    query = select(table).where(_of(table, camera_ids), func.upper_inf(table.c.valid))
     rows: list[Row] = [row._asdict() for row in connection.execute(query)]
     return {(row["camera_id"], row["seat_id"]): row for row in rows}
+
+
+def _refuse_the_past(
+    connection: Connection, table: Table, camera_ids: list[int], at: dt.datetime
+) -> None:
+    """History is never rewritten: a change may not lie before the newest one."""
+    bounds = func.greatest(func.max(func.lower(table.c.valid)), func.max(func.upper(table.c.valid)))
+    newest = connection.execute(select(bounds).where(_of(table, camera_ids))).scalar()
+    if newest is not None and newest > at:
+        raise SyncError(
+            f"the last change was at {newest:%Y-%m-%d %H:%M:%S %Z}, which is later than "
+            f"{at:%Y-%m-%d %H:%M:%S %Z}: check this machine's clock"
+        )
+
+
+def _of(table: Table, camera_ids: list[int]) -> ColumnElement[bool]:
+    return any_(cast(camera_ids, ARRAY(Integer))) == table.c.camera_id
 
 
 def _close(connection: Connection, table: Table, rows: list[Row], at: dt.datetime) -> None:
     """End the open range at `at`; one that began at this very time becomes empty."""
     if not rows:
         return
-    newest = max(row["valid"].lower for row in rows)
-    if newest > at:
-        raise SyncError(
-            f"the last sync was at {newest:%Y-%m-%d %H:%M:%S %Z}, which is later than "
-            f"{at:%Y-%m-%d %H:%M:%S %Z}: check this machine's clock"
-        )
     gone = (
         func.unnest(
             cast([row["camera_id"] for row in rows], ARRAY(Integer)),

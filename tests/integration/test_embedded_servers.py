@@ -100,10 +100,11 @@ def test_stopping_twice_or_before_the_start_is_harmless(make_server, state_folde
 def test_only_the_loopback_listens(make_server, state_folder):
     server = make_server(state_folder)
     server.start()
+    port = int((state_folder / "port").read_text())
     listening = [
         connection.laddr.ip
-        for connection in psutil.Process(server.pid).net_connections("inet")
-        if connection.status == psutil.CONN_LISTEN
+        for connection in psutil.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
     ]
     server.stop()
     assert listening == ["127.0.0.1"]

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, Table, insert, select, text, update
 from sqlalchemy.dialects.postgresql import Range
 
 from schemas import tables
-from schemas.database import create_engine, upgrade
+from schemas.database import DatabaseUnavailableError, create_engine, upgrade
 from schemas.site import Site
 from schemas.sync import SyncError, mask_bits, sync_site
 from tests.integration.fresh_database import fresh_database
@@ -251,6 +251,19 @@ def test_a_clock_that_went_back_is_noticed(engine: Engine) -> None:
     turned = site(lambda f: camera(f, 0, 0)["calibration"].update(yaw_deg=15.0))
     with pytest.raises(SyncError, match="check this machine's clock"):
         sync_site(engine, turned, MONDAY)
+
+
+def test_a_seat_that_comes_back_before_it_went_is_refused_too(engine: Engine) -> None:
+    sync_site(engine, site(), MONDAY)
+    sync_site(engine, site(lambda f: camera(f, 0, 1).pop("seats")), WEDNESDAY)
+    with pytest.raises(SyncError, match="check this machine's clock"):
+        sync_site(engine, site(), TUESDAY)
+
+
+def test_an_address_that_nobody_answers_is_told_in_words() -> None:
+    nowhere = create_engine("postgresql://u@127.0.0.1:1/x", pooled=False)
+    with pytest.raises(DatabaseUnavailableError, match=r"PostgreSQL at 127\.0\.0\.1"):
+        sync_site(nowhere, site(), MONDAY)
 
 
 def test_a_mask_bit_is_never_given_out_twice(engine: Engine) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import multiprocessing
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ from schemas.settings import Settings
 from schemas.site_file import parse_site
 from schemas.streams import GROUP_WORKERS, dead_stream, faces_stream, frames_stream
 from tests.fixtures_analyzer import StandInAnalyzer
-from tests.fixtures_worker import LocalValkey
+from tests.fixtures_worker import LocalValkey, work_without_ever_finishing
 from workers.metrics import WorkerMetrics
 from workers.runner import Tuning, run_worker
 
@@ -207,7 +208,7 @@ def test_every_frame_of_every_camera_gets_one_record_and_is_acknowledged(school)
     assert {record.model_version for record in records} == {"stand-in-1"}
     assert all(record.faces[0].box_xyxy[2] == pytest.approx(60, abs=2) for record in records)
     assert all(record.analysed_at >= record.captured_at for record in records)
-    assert max(worker.analyzer.batch_sizes) <= 4
+    assert max(worker.analyzer.batch_sizes) <= 2
 
 
 def test_frames_from_before_the_worker_was_there_are_not_forgotten(school):
@@ -215,7 +216,7 @@ def test_frames_from_before_the_worker_was_there_are_not_forgotten(school):
     with school.worker() as worker:
         records = school.wait_for_records(9)
     assert identities(records) == identities(sent)
-    assert max(worker.analyzer.batch_sizes) <= 4
+    assert max(worker.analyzer.batch_sizes) <= 2
 
 
 def test_an_old_frame_expires_with_a_record(school):
@@ -361,6 +362,25 @@ def test_the_frames_of_a_dead_worker_are_taken_over(school):
         wait_until(lambda: school.pending() == 0, "all acknowledgements")
     assert identities(records) == identities(sent)
     assert worker.analyzer.batch_sizes == [1, 1, 1]  # one at a time: one of them may be the killer
+
+
+def test_a_killed_process_loses_no_frame(school):
+    hanging = multiprocessing.get_context("spawn").Process(
+        target=work_without_ever_finishing,
+        args=(SITE_TEXT.format(policy="demo"), school.frames.url, school.faces.url),
+    )
+    sent = [school.publish("c1"), school.publish("c3")]
+    groups_for(school)
+    hanging.start()
+    try:
+        wait_until(lambda: school.pending() == 2, "the process to take the frames")
+    finally:
+        hanging.kill()
+        hanging.join(WAIT_S)
+    with school.worker():
+        records = school.wait_for_records(2)
+        wait_until(lambda: school.pending() == 0, "all acknowledgements")
+    assert identities(records) == identities(sent)
 
 
 def test_a_frame_that_killed_three_workers_is_given_up(school):

@@ -7,6 +7,7 @@ to either server, or in the middle of one: sent, but its answer lost.
 from __future__ import annotations
 
 import itertools
+import random
 import threading
 import time
 from collections import Counter
@@ -17,8 +18,6 @@ import numpy as np
 import pytest
 import redis
 import simplejpeg
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from schemas.messages import Frame, FrameFaces, decode_frame, decode_room_message, encode
@@ -181,36 +180,26 @@ def new_simulation(two_servers) -> Simulation:
     return simulation
 
 
-camera = st.sampled_from(CAMERAS)
-worker = st.integers(0, 2)
-event = st.one_of(
-    st.tuples(st.just("publish"), camera),
-    st.tuples(st.just("publish"), camera),
-    st.tuples(st.just("step"), worker),
-    st.tuples(st.just("die"), worker, st.integers(0, 12), st.booleans()),
-    st.tuples(st.just("trim"), camera, st.integers(0, 4)),
-)
-
-
-def play(simulation: Simulation, events) -> None:
-    for kind, *arguments in events:
+def play(simulation: Simulation, dice: random.Random, n_events: int) -> None:
+    """Random events: cameras publish, workers work or die at some command, streams are trimmed."""
+    for _ in range(n_events):
+        kind = dice.choices(["publish", "step", "die", "trim"], [6, 2, 4, 1])[0]
         if kind == "publish":
-            simulation.publish(*arguments)
+            simulation.publish(dice.choice(CAMERAS))
         elif kind == "trim":
-            simulation.trim(*arguments)
+            simulation.trim(dice.choice(CAMERAS), keep=dice.randint(2, 8))
         elif kind == "step":
-            simulation.step(*arguments)
+            simulation.step(dice.randrange(3))
         else:
-            name, commands, answer_lost = arguments
-            simulation.step(name, commands, answer_lost=answer_lost)
+            commands, answer_lost = dice.randint(0, 12), dice.random() < 0.5
+            simulation.step(dice.randrange(3), commands, answer_lost=answer_lost)
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.lists(event, max_size=40))
-def test_every_published_frame_has_one_record_or_was_trimmed(two_servers, events):
+@pytest.mark.parametrize("seed", range(8))
+def test_every_published_frame_has_one_record_or_was_trimmed(two_servers, seed):
     simulation = new_simulation(two_servers)
     try:
-        play(simulation, events)
+        play(simulation, random.Random(seed), n_events=150)
         records = simulation.finish()
     finally:
         for client in simulation.clients:
@@ -218,7 +207,7 @@ def test_every_published_frame_has_one_record_or_was_trimmed(two_servers, events
     told = {(r.camera_id, r.epoch, r.seq): r for r in records}
     lost = set(simulation.published) - set(told)
     assert set(told) <= set(simulation.published)
-    assert lost <= simulation.trimmed
+    assert lost <= simulation.trimmed  # the aggregator sees the gap and counts it
     outcomes = Counter(record.outcome for record in told.values())
     assert len(simulation.published) == outcomes.total() + len(lost)
     # a second record of a frame says the same as the first, so either may be dropped
@@ -230,7 +219,10 @@ def test_every_published_frame_has_one_record_or_was_trimmed(two_servers, events
 
 def test_without_deaths_nothing_is_told_twice(two_servers):
     simulation = new_simulation(two_servers)
-    play(simulation, [("publish", "c1"), ("publish", "c2"), ("step", 0), ("step", 1)] * 10)
+    for turn in range(10):
+        simulation.publish("c1")
+        simulation.publish("c2")
+        simulation.step(turn % 2)
     records = simulation.finish()
     for client in simulation.clients:
         client.close()

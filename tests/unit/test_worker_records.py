@@ -88,6 +88,12 @@ def test_an_old_frame_expires_and_is_not_a_dead_letter():
     assert (item.record.outcome, item.record.reason) == ("expired", "3.2 s old, more than 3 s")
 
 
+def test_a_frame_of_a_recording_never_expires():
+    old = frame_with(captured_at=1, run_id="film-1")
+    item = screen(delivered(encode(old, b"jpeg"), stream=frames_stream("c1", "film-1")))
+    assert isinstance(item, Picture)
+
+
 @pytest.mark.parametrize(
     ("entry", "reason"),
     [

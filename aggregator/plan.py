@@ -1,0 +1,84 @@
+"""The part of the site file that can change a row of one room, as a control event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from aggregator.errors import UnknownPlaceError
+from schemas.messages import CameraPlan, Direction, Lesson, RoomPlan, SeatPlan
+from schemas.site import WEEKDAYS, Calibration, Camera, Room, Site, TimetableRule
+
+
+def build_plan(
+    site: Site, room: Room, mask_bits: Mapping[str, int], at_ns: int, run_id: str = ""
+) -> RoomPlan:
+    """The plan of `room`, in force from `at_ns` on.
+
+    Args:
+        site: the whole site file.
+        room: one of its rooms.
+        mask_bits: bit in `cam_mask` of each camera, from the database.
+        at_ns: Unix time.
+        run_id: of a recording; empty: live.
+
+    Raises:
+        UnknownPlaceError: the database does not know a camera yet.
+    """
+    cameras = [camera for camera in room.cameras if camera.enabled]
+    unknown = sorted(camera.id for camera in cameras if camera.id not in mask_bits)
+    if unknown:
+        raise UnknownPlaceError(
+            f"room {room.id!r}: the database does not know {', '.join(unknown)} yet; "
+            "run `facepose db sync` with this site file"
+        )
+    return RoomPlan(
+        room_id=room.id,
+        at=at_ns,
+        site_id=site.site.id,
+        time_zone=site.site.time_zone,
+        policy=site.rules,
+        cameras=tuple(_camera(camera, mask_bits[camera.id]) for camera in cameras),
+        lessons=tuple(_lesson(rule) for rule in site.timetable if rule.room == room.id),
+        run_id=run_id,
+    )
+
+
+def says_the_same(one: RoomPlan, other: RoomPlan) -> bool:
+    """Whether two plans differ in nothing but their time."""
+    return msgspec.structs.replace(one, at=0) == msgspec.structs.replace(other, at=0)
+
+
+def _camera(camera: Camera, mask_bit: int) -> CameraPlan:
+    return CameraPlan(
+        camera_id=camera.id,
+        mask_bit=mask_bit,
+        analysis_fps=camera.analysis_fps,
+        calibration=_direction(camera.calibration),
+        seats=tuple(
+            SeatPlan(
+                label=label, polygon=seat.polygon, calibration=_direction(seat.calibration)
+            )
+            for label, seat in sorted(camera.seats.items())
+        ),
+    )
+
+
+def _direction(calibration: Calibration | None) -> Direction | None:
+    if calibration is None:
+        return None
+    return Direction(yaw_deg=calibration.yaw_deg, pitch_deg=calibration.pitch_deg)
+
+
+def _lesson(rule: TimetableRule) -> Lesson:
+    return Lesson(
+        rule_id=rule.id,
+        weekdays=tuple(WEEKDAYS.index(day) for day in rule.weekdays),
+        start=rule.start.isoformat("minutes"),
+        end=rule.end.isoformat("minutes"),
+        class_id=rule.class_id or "",
+        activity=rule.activity,
+        valid_from=rule.valid_from.isoformat() if rule.valid_from else "",
+        valid_until=rule.valid_until.isoformat() if rule.valid_until else "",
+    )
