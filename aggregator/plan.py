@@ -57,9 +57,7 @@ def _camera(camera: Camera, mask_bit: int) -> CameraPlan:
         analysis_fps=camera.analysis_fps,
         calibration=_direction(camera.calibration),
         seats=tuple(
-            SeatPlan(
-                label=label, polygon=seat.polygon, calibration=_direction(seat.calibration)
-            )
+            SeatPlan(label=label, polygon=seat.polygon, calibration=_direction(seat.calibration))
             for label, seat in sorted(camera.seats.items())
         ),
     )

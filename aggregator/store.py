@@ -247,7 +247,7 @@ def _utc(second: int) -> dt.datetime:
 
 def _numbers(connection: Connection, table: Table, key: str, site_id: int) -> dict[str, int]:
     query = select(table.c.slug, table.c[key]).where(table.c.site_id == site_id)
-    return {slug: number for slug, number in connection.execute(query)}
+    return {str(slug): int(number) for slug, number in connection.execute(query)}
 
 
 def _known(numbers: dict[str, int], slug: str, what: str) -> int:

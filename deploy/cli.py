@@ -183,7 +183,7 @@ def simulate_cameras(
     from deploy.simulator.serve import serve_films
 
     configure_logs()
-    serve_films(folder, port=port, announce=announce, loop=loop, stop=stop_on_signals())
+    serve_films(folder, port=port, announce=announce, loop=loop)
 
 
 @weights_app.command("pull")

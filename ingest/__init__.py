@@ -1,0 +1,1 @@
+"""Cameras to frames: RTSP or films in, sampled JPEGs and statuses out."""

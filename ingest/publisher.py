@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from ingest import metrics
 from ingest.backoff import Backoff
 from ingest.camera_state import CameraState
+from ingest.minute_log import MinuteLog
 from ingest.timestamps import NS, NsClock
 from schemas import streams
 from schemas.messages import CameraStatus, EndOfStream, Frame, encode
@@ -80,6 +81,7 @@ class FramePublisher:
         self._rest = rest
         self._maxlen = maxlen
         self._stream = streams.frames_stream(state.camera_id)
+        self.trouble = ""  # why the newest refused frame was refused
 
     def publish(self, frame: Frame, jpeg: bytes) -> bool:
         """Whether the frame is on the server now; if not, it is counted as refused."""
@@ -87,9 +89,11 @@ class FramePublisher:
             return self._refused("down")
         try:
             publish(self._client, self._stream, encode(frame, jpeg), maxlen=self._maxlen)
-        except StreamFullError:
+        except StreamFullError as exc:
+            self.trouble = str(exc)
             return self._refused("full")
-        except TransportError:
+        except TransportError as exc:
+            self.trouble = str(exc)
             self._rest.failed()
             return self._refused("down")
         self._rest.worked()
@@ -105,9 +109,10 @@ class FramePublisher:
 class StatusPublisher:
     """Appends what ingest knows of its cameras to the logs of their rooms."""
 
-    def __init__(self, client: Client, rest: ServerRest, utc_ns: NsClock) -> None:
+    def __init__(self, client: Client, rest: ServerRest, log: MinuteLog, utc_ns: NsClock) -> None:
         self._client = client
         self._rest = rest
+        self._log = log
         self._utc_ns = utc_ns
         self._said_goodbye: set[str] = set()
         self._newest_ids: dict[str, str] = {}
@@ -147,10 +152,14 @@ class StatusPublisher:
         stream = streams.faces_stream(message.room_id)
         try:
             newest_id = publish(self._client, stream, encode(message), minid=self._oldest(stream))
-        except StreamFullError:
-            return False
-        except TransportError:
-            self._rest.failed()
+        except TransportError as exc:
+            if not isinstance(exc, StreamFullError):
+                self._rest.failed()
+            self._log.say(
+                "The faces server does not take statuses; their counters go on.",
+                "status_refused",
+                reason=str(exc),
+            )
             return False
         self._newest_ids[stream] = newest_id
         self._rest.worked()

@@ -7,10 +7,10 @@ from typing import Final
 
 from ingest import metrics
 from ingest.backoff import Backoff
-from ingest.camera_log import CameraLog
 from ingest.camera_state import CameraState
 from ingest.encoder import encode_picture
 from ingest.errors import CameraError, FilmEndedError, PictureError, TimeBreakError
+from ingest.minute_log import MinuteLog
 from ingest.publisher import FramePublisher
 from ingest.sampler import Sampler
 from ingest.source import HostClocks, Source, TimedFrame, Wait
@@ -38,7 +38,7 @@ class CameraReader:
         shown_url: str,
         state: CameraState,
         publisher: FramePublisher,
-        log: CameraLog,
+        log: MinuteLog,
         backoff: Backoff,
         clocks: HostClocks,
         wait: Wait,
@@ -117,6 +117,7 @@ class CameraReader:
                 "The frames server does not take frames; they are counted as refused.",
                 "frame_refused",
                 refused=self.state.refused,
+                reason=self._publisher.trouble,
             )
 
     def _pause(self, error: CameraError) -> None:

@@ -14,11 +14,11 @@ import cv2
 import structlog
 
 from ingest.backoff import Backoff
-from ingest.camera_log import CameraLog
 from ingest.camera_state import CameraState
 from ingest.camera_url import film_path, redact_url
 from ingest.film import FilmSource
 from ingest.live import LiveSource
+from ingest.minute_log import MinuteLog
 from ingest.publisher import (
     FIRST_REST_S,
     LONGEST_REST_S,
@@ -70,13 +70,16 @@ def run_ingest(
     faces = connect(with_timeout(settings.require_faces_url()))
     build = _Builder(frames, settings, stop, folder, environ, clocks, rng)
     readers = [build.reader(room, camera) for room, camera in cameras_of_shard(site, shard)]
-    statuses = StatusPublisher(faces, build.rest(), clocks.utc_ns)
+    statuses = StatusPublisher(
+        faces, build.rest(), MinuteLog(clocks.monotonic_ns, server="faces"), clocks.utc_ns
+    )
     structlog.get_logger("facepose.ingest").info(
         "Ingest has started.", action="ingest_started", cameras=len(readers), shard=shard
     )
     try:
         Supervisor(readers, statuses, stop, clocks.monotonic_ns).run()
     finally:
+        stop.set()  # also after an error: no reader may outlive this call for long
         frames.close()
         faces.close()
 
@@ -123,7 +126,7 @@ class _Builder:
             shown_url=redact_url(url),
             state=state,
             publisher=FramePublisher(self.frames, state, self.rest(), maxlen),
-            log=CameraLog(camera.id, self.clocks.monotonic_ns),
+            log=MinuteLog(self.clocks.monotonic_ns, camera=camera.id),
             backoff=Backoff(self.rng),
             clocks=self.clocks,
             wait=self.stop.wait,

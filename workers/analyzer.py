@@ -154,8 +154,12 @@ class FaceAnalyzer:
         marks = landmarks.find_landmarks(self._networks.landmarks, images, crops, self._batch)
         expressions = self._expressions(images, boxes, crops_around(boxes, eyes, index, 1.0))
         for n, face in enumerate(self._faces(boxes, confidence, marks, expressions)):
-            if face.presence >= self._min_presence or face.confidence >= SURE_CONFIDENCE:
+            if self._is_face(face):
                 faces[index[n]].append(face)
+
+    def _is_face(self, face: Face) -> bool:
+        believed = face.presence >= self._min_presence or face.confidence >= SURE_CONFIDENCE
+        return believed and bool(np.isfinite(face.landmarks_xy).all())
 
     def _expressions(
         self, images: Sequence[Image], boxes: NDArray[np.float32], crops: Crops

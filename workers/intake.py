@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, Protocol
 
-from schemas.transport import Entry
+from schemas.transport import Entry, TransportError
 from workers.batching import BatchReader, KeyRotation
 from workers.metrics import WorkerMetrics
 from workers.renewal import Held
@@ -57,6 +57,7 @@ class Intake:
         self._monotonic = monotonic
         self._reclaim_at_s = monotonic()
         self._left_behind: Iterator[Entry] = iter(())
+        self._fresh: list[Entry] = []
 
     def next_entries(self) -> list[Entry]:
         """One entry of a dead worker, else a batch of new ones; empty when nothing came."""
@@ -67,7 +68,7 @@ class Intake:
             self._metrics.reclaimed.inc()
             return [left]
         with self._metrics.stage("read"):
-            return self._reader.collect(self._read)
+            return self._collect()
 
     def give_back(self, entry: Entry, for_s: float) -> None:
         """Leave `entry` to others, unacknowledged, and its stream alone for a while."""
@@ -85,8 +86,22 @@ class Intake:
                 self._held.add(stream, [entry.entry_id])
                 yield entry
 
+    def _collect(self) -> list[Entry]:
+        """A batch; when the server goes away in the middle of it, what came before that.
+
+        Those entries are ours and renewed: forgotten here, nobody would ever finish them.
+        """
+        self._fresh = []
+        try:
+            return self._reader.collect(self._read)
+        except TransportError:
+            if not self._fresh:
+                raise
+            return self._fresh
+
     def _read(self, streams: Sequence[str], count: int, block_ms: int | None) -> list[Entry]:
         entries = self._source.read(streams, count, block_ms)
         for entry in entries:
             self._held.add(entry.stream, [entry.entry_id])
+        self._fresh += entries
         return entries

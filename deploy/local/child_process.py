@@ -21,6 +21,7 @@ from deploy.local.errors import ServerStartError
 
 NOBODY: Final = "nobody"
 LOG_KEPT_BYTES: Final = 1_000_000
+MAX_COMPLAINT_BYTES: Final = 20_000
 
 
 def guarded(
@@ -115,11 +116,18 @@ def read_pid(path: Path) -> int | None:
     return int(first) if first.isascii() and first.isdigit() else None
 
 
-def tail(log: Path, lines: int = 5) -> str:
-    """The last words of a log, for an error text."""
+def log_size(log: Path) -> int:
+    """Bytes in a log, 0 when there is none yet."""
+    return log.stat().st_size if log.exists() else 0
+
+
+def written_since(log: Path, start: int) -> str:
+    """What a server wrote into its log after `start` bytes, to find out why it ended."""
     if not log.exists():
         return ""
-    return "\n".join(log.read_text("utf-8", "replace").splitlines()[-lines:])
+    with log.open("rb") as file:
+        file.seek(min(start, log_size(log)))
+        return file.read(MAX_COMPLAINT_BYTES).decode("utf-8", "replace")
 
 
 def _shorten(log: Path) -> None:

@@ -164,11 +164,11 @@ class EmbeddedPostgres:
         """Start and wait until connections are taken; the port."""
         for attempt in range(ATTEMPTS):
             port = choose_port(self._wanted_port, self.folder / "port")
-            log_start = self.log.stat().st_size if self.log.exists() else 0
+            log_start = child_process.log_size(self.log)
             self._process = child_process.spawn(self._command(port), self.log, self._data)
             if self._wait_until_ready():
                 return port
-            complaint = self._complaint(log_start)
+            complaint = child_process.written_since(self.log, log_start)
             passing = any(trouble in complaint for trouble in PASSING_TROUBLE)
             if not passing or attempt == ATTEMPTS - 1:
                 break
@@ -195,14 +195,6 @@ class EmbeddedPostgres:
                 return True
             time.sleep(0.02)
         return False
-
-    def _complaint(self, log_start: int) -> str:
-        """What the server wrote into its log in this attempt."""
-        if not self.log.exists():
-            return ""
-        with self.log.open("rb") as file:
-            file.seek(min(log_start, self.log.stat().st_size))
-            return file.read(20_000).decode("utf-8", "replace")
 
     def _failure(self, complaint: str, port: int) -> LocalError:
         if "No space left on device" in complaint or "Disk quota exceeded" in complaint:

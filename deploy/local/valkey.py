@@ -139,13 +139,13 @@ class EmbeddedValkey:
         for attempt in range(ATTEMPTS):
             port = choose_port(self._wanted_port, self.folder / "port")
             write_private(self._config, self._settings(port, password))
-            log_start = self.log.stat().st_size if self.log.exists() else 0
+            log_start = child_process.log_size(self.log)
             command = child_process.guarded([_program(), str(self._config)], signal.SIGTERM)
             self._process = child_process.spawn(command, self.log, self.folder)
             if self._wait_until_ready(port, password):
                 write_private(self.folder / "port", str(port))
                 return f"redis://:{password}@{LOOPBACK}:{port}/0"
-            complaint = self._complaint(log_start)
+            complaint = child_process.written_since(self.log, log_start)
             if PASSING_TROUBLE not in complaint or attempt == ATTEMPTS - 1:
                 break
         raise self._failure(complaint, port)
@@ -188,14 +188,6 @@ class EmbeddedValkey:
             client.close()
         # another program may have taken the port between the choice and the start
         return self._process is not None and info.get("process_id") == self._process.pid
-
-    def _complaint(self, log_start: int) -> str:
-        """What the server wrote into its log in this attempt."""
-        if not self.log.exists():
-            return ""
-        with self.log.open("rb") as file:
-            file.seek(min(log_start, self.log.stat().st_size))
-            return file.read(20_000).decode("utf-8", "replace")
 
     def _failure(self, complaint: str, port: int) -> LocalError:
         if "No space left on device" in complaint:

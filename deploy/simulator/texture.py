@@ -119,13 +119,13 @@ class _Brush:
         where = _around(self._points[outline], 2)
         before = self.canvas[where].copy()
         self._polygon(outline, (232, 228, 224), blur=1, opacity=1.0)
-        self._ellipse(middle, (width * 0.21,) * 2, (70, 46, 34), blur=1, opacity=1.0)
-        self._ellipse(middle, (width * 0.10,) * 2, (18, 14, 14), blur=1, opacity=1.0)
+        self._ellipse(middle, (width * 0.25,) * 2, (62, 40, 30), blur=1, opacity=1.0)
+        self._ellipse(middle, (width * 0.12,) * 2, (18, 14, 14), blur=1, opacity=1.0)
         # Nothing of white or iris may stand outside the lids.
         inside = _mask(self._points[outline], where, blur=1)[..., None]
         self.canvas[where] = before + (self.canvas[where] - before) * inside
-        self._line(upper, (36, 24, 20), thickness=5, blur=1)
-        self._line(lower, _mixed(self._look.skin, (70, 34, 28), 0.5), thickness=2, blur=1)
+        self._line(upper, (30, 20, 18), thickness=6, blur=1)
+        self._line(lower, _mixed(self._look.skin, (60, 28, 22), 0.75), thickness=3, blur=1)
 
     def _polygon(self, indices: Sequence[int], colour: Colour, blur: int, opacity: float) -> None:
         self._fill(self._points[list(indices)], colour, blur, opacity)

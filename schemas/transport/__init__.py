@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from schemas.transport.connection import Client, connect, redact_url, server_time_ns
 from schemas.transport.dead_letters import dead_letter
-from schemas.transport.entries import Entry, entry_time_ns, id_before_ns
+from schemas.transport.entries import Entry, entry_time_ns, id_before_ns, id_order
 from schemas.transport.failures import (
     StreamFullError,
     TransportDownError,
@@ -49,6 +49,7 @@ __all__ = [
     "ensure_group",
     "entry_time_ns",
     "id_before_ns",
+    "id_order",
     "last_id",
     "length",
     "pending_count",

@@ -19,7 +19,7 @@ from tests.fixtures_worker import LocalValkey
 from tests.integration.broken_cameras import CLOSE, SILENT, broken_camera
 from tests.integration.running_ingest import Seen, running_ingest, site_of, wait_for
 
-PASSWORD = "s3cret/p@ss"  # noqa: S105  what these tests look for
+PASSWORD = "s3cret/p@ss"
 IN_URL = "s3cret%2Fp%40ss"
 
 

@@ -304,6 +304,17 @@ def test_a_frames_server_that_restarts_empty_is_used_again_by_itself(school):
     assert identities(records)[1:] == identities(sent)
 
 
+@pytest.mark.parametrize("overlap", [False, True])
+def test_a_stop_while_the_frames_server_is_away_ends_without_an_error(school, overlap):
+    try:
+        with school.worker(tuning=Tuning(overlap=overlap)) as worker:
+            wait_until(lambda: worker.ready, "the worker to be ready")
+            school.frames.stop()
+            wait_until(lambda: not worker.ready, "the worker to notice")
+    finally:
+        school.frames.start()
+
+
 def test_a_flushed_frames_server_gets_its_groups_again(school):
     with school.worker():
         school.publish("c1")

@@ -6,7 +6,6 @@ import itertools
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -21,19 +20,12 @@ from schemas.streams import faces_stream, frames_stream
 from tests.fixtures_worker import LocalValkey
 from workers.metrics import WorkerMetrics
 from workers.runner import run_worker
-from workers.weights import WeightsState, verify
 
-FIVE_PEOPLE = (
-    Path(__file__).parents[3] / "shared" / "data" / "videos_mit_pyfeat" / "pyfeat_multi_face.jpg"
-)
+FIVE_PEOPLE = "videos_mit_pyfeat/pyfeat_multi_face.jpg"
 WAIT_S = 120.0
 
 
-@pytest.fixture(scope="module", autouse=True)
-def weights() -> None:
-    missing = [status.entry.name for status in verify() if status.state is not WeightsState.READY]
-    if missing:
-        pytest.skip(f"weights {', '.join(missing)} are not in the cache: facepose weights pull")
+pytestmark = pytest.mark.usefixtures("weights")
 
 
 @pytest.fixture
@@ -99,10 +91,8 @@ def test_an_empty_room_is_seen_and_empty_and_a_locked_profile_loads_no_expressio
     assert "xception" not in record.model_version
 
 
-def test_five_real_people_are_found_in_a_batch_of_frames(server):
-    if not FIVE_PEOPLE.exists():
-        pytest.skip(f"{FIVE_PEOPLE.name} is not in ../shared/data")
-    picture = cv2.imread(str(FIVE_PEOPLE), cv2.IMREAD_COLOR_RGB)
+def test_five_real_people_are_found_in_a_batch_of_frames(server, real_data):
+    picture = cv2.imread(str(real_data(FIVE_PEOPLE)), cv2.IMREAD_COLOR_RGB)
     records = analysed(server, [picture] * 3, policy="demo")
     assert [(record.seq, len(record.faces)) for record in records] == [(0, 5), (1, 5), (2, 5)]
     for face in itertools.chain.from_iterable(record.faces for record in records):

@@ -11,9 +11,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from ingest.backoff import Backoff
-from ingest.camera_log import CameraLog
 from ingest.camera_state import CameraState
 from ingest.errors import ReaderHungError
+from ingest.minute_log import MinuteLog
 from ingest.publisher import ServerRest, kept_frames, with_timeout
 from ingest.supervisor import Supervisor
 
@@ -33,7 +33,7 @@ class StuckReader:
 
     def __init__(self, clock: Clock, *, dies: bool = False) -> None:
         self.state = CameraState("r1", "c1", clock)
-        self.log = CameraLog("c1", clock)
+        self.log = MinuteLog(clock, camera="c1")
         self.released = threading.Event()
         self._clock = clock
         self._dies = dies
@@ -62,7 +62,7 @@ def test_a_reader_that_hangs_or_died_ends_the_process(dies: bool, fault: str) ->
 
 def test_a_camera_logs_the_newest_line_once_the_minute_is_over() -> None:
     clock = Clock()
-    log = CameraLog("c1", clock)
+    log = MinuteLog(clock, camera="c1")
     with capture_logs() as logs:
         log.say("The camera gives frames.", "camera_up")
         log.say("The camera is down.", "camera_down", reason="first")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 
 import pytest
@@ -40,7 +41,7 @@ def test_a_source_no_faster_than_the_target_passes_whole(source_fps: str) -> Non
 def test_intervals_of_25_to_2_are_12_or_13_frames() -> None:
     taken = picked(Fraction(25), 2, seconds=60)
 
-    frames = {round((b - a) * 25 / NS) for a, b in zip(taken, taken[1:], strict=False)}
+    frames = {round((b - a) * 25 / NS) for a, b in itertools.pairwise(taken)}
 
     assert frames == {12, 13}
 

@@ -211,13 +211,15 @@ def test_a_poison_picture_does_not_take_down_its_neighbours():
 
 def test_an_analyzer_that_fails_for_everything_ends_the_worker():
     analysis = BatchAnalysis(StandInAnalyzer(warmed_up=True), give_up_after=5)
-    analysis.run([grey(255)] * 4)
-    with pytest.raises(AnalyzerBrokenError, match="5 pictures in a row"):
-        analysis.run([grey(255)])
+    with capture_logs():
+        analysis.run([grey(255)] * 4)
+        with pytest.raises(AnalyzerBrokenError, match="5 pictures in a row"):
+            analysis.run([grey(255)])
 
 
 def test_one_good_picture_resets_the_count_of_failures():
     analysis = BatchAnalysis(StandInAnalyzer(warmed_up=True), give_up_after=5)
-    for _ in range(3):
-        analysis.run([grey(255)] * 4)
-        analysis.run([grey(1)])
+    with capture_logs():
+        for _ in range(3):
+            analysis.run([grey(255)] * 4)
+            analysis.run([grey(1)])

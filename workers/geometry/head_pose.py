@@ -55,6 +55,9 @@ def fit_rotations(points_xyz: NDArray[np.float32], mesh: CanonicalMesh) -> Doubl
     Args:
         points_xyz: (N, L, 3) [px], L ≥ 468: y down and z away from the camera, as found.
         mesh: the canonical face.
+
+    Returns:
+        Rotations; NaN where the points are no numbers or all in one place.
     """
     seen = points_xyz[:, :N_VERTICES].astype(np.float64) * (1.0, -1.0, -1.0)
     used = np.flatnonzero(mesh.procrustes_weights)
@@ -63,11 +66,14 @@ def fit_rotations(points_xyz: NDArray[np.float32], mesh: CanonicalMesh) -> Doubl
     covariance = np.einsum(
         "nli,lj->nij", _centred(seen[:, used], weights), model * weights[:, None]
     )
+    fits = np.isfinite(covariance).all(axis=(1, 2)) & covariance.any(axis=(1, 2))
+    covariance[~fits] = np.eye(3)
     left, _, right = np.linalg.svd(covariance)
     # A mirrored face is no rotation: turn the weakest axis round instead.
     mirrored = np.linalg.det(left @ right)
     left[:, :, 2] *= np.sign(mirrored)[:, None]
     rotations: Doubles = left @ right
+    rotations[~fits] = np.nan
     return rotations
 
 

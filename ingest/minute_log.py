@@ -1,4 +1,4 @@
-"""A camera's log: at most one line a minute, so that a bad camera cannot flood the log."""
+"""A log of at most one line a minute, so that one bad camera or server cannot flood it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from ingest.timestamps import NS, NsClock
 PERIOD_NS: Final = 60 * NS
 
 
-class CameraLog:
-    """Says the newest of what happened to a camera, and how many lines it left out."""
+class MinuteLog:
+    """Says the newest of what happened to one thing, and how many lines it left out."""
 
-    def __init__(self, camera_id: str, monotonic_ns: NsClock) -> None:
-        self._log = structlog.get_logger("facepose.ingest").bind(camera=camera_id)
+    def __init__(self, monotonic_ns: NsClock, **about: str) -> None:
+        self._log = structlog.get_logger("facepose.ingest").bind(**about)
         self._monotonic_ns = monotonic_ns
         self._said_ns: int | None = None
         self._waiting: tuple[str, str, dict[str, Any]] | None = None
