@@ -99,15 +99,24 @@ class Ledger(msgspec.Struct):
                 self.minute.refused += refused
                 self.refused_ahead += refused
 
-    def settle(self, second: int) -> None:
-        """End of a second: what ingest sampled a second ago and nobody reported is lost."""
+    def settle(self, second: int, *, expected: bool) -> None:
+        """End of a second: what ingest sampled a second ago and nobody reported is lost.
+
+        `expected` is False after a clean end of the stream: then no frames are due.
+        """
         for count in self.epochs.values():
             if count.settled_seq >= count.next_seq:
                 self._open_gap(count, count.settled_seq + 1)
                 count.next_seq = count.settled_seq + 1
             count.settled_seq = count.reported_seq
-        self.minute.watched_s += 1
-        self.minute.down_s += self.is_down(second)
+        self.minute.watched_s += expected
+        self.minute.down_s += expected and self.is_down(second)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is anything to say about this minute."""
+        known = bool(self.epochs or self.status_at)
+        return known and (self.minute != CameraMinute() or self.lost > 0)
 
     def is_down(self, second: int) -> bool:
         """Whether ingest says so, or says nothing any more."""

@@ -295,7 +295,7 @@ class Room:
                 camera.ledger.status(second, end)
                 camera.ended_at = second + bool(analysed[end.camera_id])
         for camera in cameras.values():
-            camera.ledger.settle(second)
+            camera.ledger.settle(second, expected=not 0 < camera.ended_at <= second)
         return analysed
 
     def _look(
@@ -392,7 +392,7 @@ class Room:
         rows: Rows = []
         for camera in plan.cameras:
             ledger = self.state.cameras[camera.camera_id].ledger
-            if ledger.epochs or ledger.status_at:
+            if ledger.has_news:
                 rows.append(
                     ledger.close_minute(
                         second - 59, plan.site_id, camera.camera_id, camera.analysis_fps

@@ -7,6 +7,7 @@ torch, which saves seconds and hundreds of megabytes.
 
 import hashlib
 import importlib
+import shutil
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -149,6 +150,8 @@ def _read_converted(core: openvino.Core, folder: Path) -> Any | None:  # noqa: A
     except FileNotFoundError:
         return None
     if hashlib.sha256(graph + values).hexdigest() != expected:
+        # Spoilt on disk: out of the way, so that the new conversion can take its place.
+        shutil.rmtree(folder, ignore_errors=True)
         return None
     return core.read_model(graph, openvino.Tensor(np.frombuffer(values, np.uint8)))
 

@@ -41,8 +41,7 @@ FRAMES: Final = sa.text(
     """
     SELECT coalesce(sum(frames_analysed), 0) AS analysed,
            coalesce(sum(frames_expired + frames_dead + frames_lost + frames_refused), 0) AS dropped
-    FROM camera_minutes c JOIN cameras k USING (camera_id) JOIN rooms r USING (room_id)
-    JOIN sites t USING (site_id)
+    FROM camera_minutes c JOIN cameras k USING (camera_id) JOIN sites t USING (site_id)
     WHERE t.slug = :site AND c.minute >= date_trunc('minute', to_timestamp(:since))
     """
 )

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 # frames leave in order; parameter sets again with every key frame.
 _CODEC_OPTIONS: Final = {
     "preset": "veryfast",
-    "crf": "27",
+    "crf": "26",
     "bf": "0",
     "x264-params": "scenecut=0:repeat-headers=1:open-gop=0",
 }

@@ -68,7 +68,7 @@ class _Brush:
         dark = _mixed(self._look.skin, (40, 16, 10), 0.40)
         for fold, lid in _EYES_AND_FOLDS:
             # The socket's shade lies between the brow and the eye.
-            self._polygon([*fold, *reversed(lid)], dark, blur=3, opacity=0.45)
+            self._polygon([*fold, *reversed(lid)], dark, blur=3, opacity=0.9)
         self._nose(dark)
         self._mouth()
         for upper, lower in _EYES:
@@ -118,14 +118,14 @@ class _Brush:
         width = float(np.linalg.norm(corners[1] - corners[0]))
         where = _around(self._points[outline], 2)
         before = self.canvas[where].copy()
-        self._polygon(outline, (232, 228, 224), blur=1, opacity=1.0)
-        self._ellipse(middle, (width * 0.25,) * 2, (62, 40, 30), blur=1, opacity=1.0)
-        self._ellipse(middle, (width * 0.12,) * 2, (18, 14, 14), blur=1, opacity=1.0)
+        self._polygon(outline, (240, 238, 236), blur=1, opacity=1.0)
+        self._ellipse(middle, (width * 0.18,) * 2, (62, 40, 30), blur=1, opacity=1.0)
+        self._ellipse(middle, (width * 0.09,) * 2, (18, 14, 14), blur=1, opacity=1.0)
         # Nothing of white or iris may stand outside the lids.
         inside = _mask(self._points[outline], where, blur=1)[..., None]
         self.canvas[where] = before + (self.canvas[where] - before) * inside
-        self._line(upper, (30, 20, 18), thickness=6, blur=1)
-        self._line(lower, _mixed(self._look.skin, (60, 28, 22), 0.75), thickness=3, blur=1)
+        self._line(upper, (60, 36, 30), thickness=2, blur=1)
+        self._line(lower, _mixed(self._look.skin, (70, 34, 28), 0.4), thickness=1, blur=1)
 
     def _polygon(self, indices: Sequence[int], colour: Colour, blur: int, opacity: float) -> None:
         self._fill(self._points[list(indices)], colour, blur, opacity)

@@ -74,9 +74,8 @@ def test_yunet_boxes_agree_with_opencv(group):
     assert len(ours.confidence) == len(faces) == 5
     faces = faces[np.argsort(-faces[:, 14])]
     native_boxes = np.concatenate((faces[:, :2], faces[:, :2] + faces[:, 2:4]), axis=1)
-    # 9e-5 px were measured; float32 leaves 6e-5 at 1,000 px.
-    assert np.abs(ours.boxes_xyxy - native_boxes).max() < 2.5e-4
-    assert np.abs(ours.points_xy.reshape(-1, 10) - faces[:, 4:14]).max() < 2.5e-4
+    assert np.abs(ours.boxes_xyxy - native_boxes).max() < 9e-5
+    assert np.abs(ours.points_xy.reshape(-1, 10) - faces[:, 4:14]).max() < 9e-5
     assert ours.confidence == pytest.approx(faces[:, 14], abs=6e-6)
 
 
@@ -103,7 +102,7 @@ def test_landmarks_agree_with_litert_on_faces(group):
         native_points, native_presence = native_landmarks(crop)
         assert np.abs(points[n].numpy() - native_points).max() < 4e-4
         assert presence[n].item() == pytest.approx(native_presence, abs=1e-3)
-        assert native_presence > 0
+    assert presence[0] > 3
 
 
 def test_landmarks_agree_with_litert_on_anything(noise):
@@ -191,7 +190,7 @@ def test_mini_xception_agrees_with_the_keras_files_own_layers():
         assert ours[n].numpy() == pytest.approx(native(image), abs=2e-6)
 
 
-def inputs_for(spec: NetworkSpec, group: np.ndarray | None = None) -> np.ndarray:
+def inputs_for(spec: NetworkSpec) -> np.ndarray:
     rng = np.random.default_rng(3)
     shape = spec.example_shape
     small = rng.integers(0, 256, (shape[0], 16, 16, 3), np.uint8)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -156,6 +158,28 @@ def test_while_the_frames_server_is_away_frames_are_counted_and_work_resumes(
     sampled = metrics.SAMPLED.labels("c1")._value.get() - sampled
     published = metrics.PUBLISHED.labels("c1")._value.get() - published
     assert last.last_seq + 1 == sampled == published + last.refused
+
+
+def test_a_frames_server_that_hangs_holds_no_reader_for_long(
+    valkey: LocalValkey, film: Path
+) -> None:
+    with LocalValkey() as frames_server:
+        seen = Seen(frames_server.url, valkey.url)
+        pid = frames_server.client().info("server")["process_id"]
+        with running_ingest(site_of(FILM), frames_server.url, valkey.url, folder=film.parent):
+            wait_for(lambda: seen.frames() and seen.statuses(), "the first frames")
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                hung = wait_for(
+                    lambda: next((s for s in seen.statuses() if s.refused >= 12), None), "refusals"
+                )
+            finally:
+                os.kill(pid, signal.SIGCONT)
+            frames = wait_for(
+                lambda: [f for f, _ in seen.frames() if f.seq > hung.last_seq], "frames again"
+            )
+
+    assert frames[-1].epoch == hung.epoch
 
 
 def test_a_full_frames_server_costs_frames_and_nothing_else(
