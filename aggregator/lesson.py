@@ -111,7 +111,7 @@ def due_rows(meeting: Meeting, plan: RoomPlan, end: int, *, closing: bool = Fals
     rows: Rows = []
     if closing or end % plan.window_s == 0:
         rows += _windows(meeting, plan, (end - 1) // plan.window_s * plan.window_s)
-    if end % MINUTE_S == 0 or closing:
+    if bool(end % MINUTE_S) == closing:  # a full minute was written when it was full
         rows += _minutes(meeting, plan, (end - 1) // MINUTE_S * MINUTE_S)
     return rows
 

@@ -34,11 +34,14 @@ class Place(msgspec.Struct):
     h: float
     home_x: float  # where it was founded
     home_y: float
+    face_x: float  # where the face was last
+    face_y: float
 
     def follow(self, track: Track) -> None:
         """Move with the face."""
         self.x, self.y = track.anchor_x, track.anchor_y
         self.w, self.h = track.w, track.h
+        self.face_x, self.face_y = track.x, track.y
 
     def distance(self, x: float, y: float) -> float:
         """To the place or to where it was founded, in face sizes."""
@@ -49,7 +52,8 @@ class Place(msgspec.Struct):
 
     def at_the_edge(self) -> bool:
         """Whether the face touches the picture's edge: from there people leave unseen."""
-        return min(self.x, 1 - self.x) < 0.6 * self.w or min(self.y, 1 - self.y) < 0.6 * self.h
+        x, y = self.face_x, self.face_y
+        return min(x, 1 - x) < 0.6 * self.w or min(y, 1 - y) < 0.6 * self.h
 
 
 class PlaceBook(msgspec.Struct):
@@ -122,6 +126,8 @@ class PlaceBook(msgspec.Struct):
                 h=track.h,
                 home_x=track.born_x,
                 home_y=track.born_y,
+                face_x=track.x,
+                face_y=track.y,
             )
             self.next_number += 1
             self.places.append(place)

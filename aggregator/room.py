@@ -204,8 +204,8 @@ class Room:
         plan = self.state.plan or max(self.state.plans, key=lambda p: p.at, default=None)
         return plan is not None and plan.policy.expression
 
-    def _count(self, what: str, n: int = 1) -> None:
-        self.state.counts[what] = self.state.counts.get(what, 0) + n
+    def _count(self, what: str) -> None:
+        self.state.counts[what] = self.state.counts.get(what, 0) + 1
 
     # --- step 2: second by second behind the watermark ------------------------------------
 
@@ -247,7 +247,8 @@ class Room:
         self._apply_controls(second)
         plan = state.plan
         if plan is None:
-            self._count("no_plan", len(waiting.frames))
+            for _ in waiting.frames:
+                self._count("no_plan")
             return []
         analysed = self._account(second, waiting, plan)
         rows = self._close_if_over(second, plan)

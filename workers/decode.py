@@ -5,6 +5,7 @@ person's own files (any common format, upright as the camera was held).
 """
 
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -20,8 +21,23 @@ _JPEG_MARK = b"\xff\xd8\xff"
 Image = NDArray[np.uint8]
 
 
-def decode_jpeg(data: bytes, max_side_px: int = MAX_SIDE_PX) -> Image:
+def _rgb_of_ycbcr(kr: float, kb: float) -> NDArray[np.float64]:
+    """(3, 3) full-range YCbCr to RGB for luma weights `kr`, `kb` (ITU-R BT.601 §2.5.1)."""
+    kg = 1.0 - kr - kb
+    red, blue = 2.0 - 2.0 * kr, 2.0 - 2.0 * kb
+    return np.array([[1, 0, red], [1, -blue * kb / kg, -red * kr / kg], [1, blue, 0]])
+
+
+# JPEG means BT.601; planes that a camera made with BT.709 come out slightly wrong, and this mends.
+_BT601_TO_BT709 = _rgb_of_ycbcr(0.2126, 0.0722) @ np.linalg.inv(_rgb_of_ycbcr(0.299, 0.114))
+
+
+def decode_jpeg(
+    data: bytes, max_side_px: int = MAX_SIDE_PX, matrix: Literal["bt601", "bt709"] = "bt601"
+) -> Image:
     """Return the picture in a JPEG. The header is read first: a huge one is never unpacked.
+
+    `matrix` is that of the planes inside (`Frame.matrix`); for BT.709 the colours are corrected.
 
     Raises:
         DecodeError: not a JPEG, a broken one, or one larger than `max_side_px` on a side.
@@ -36,6 +52,8 @@ def decode_jpeg(data: bytes, max_side_px: int = MAX_SIDE_PX) -> Image:
         image: Image = simplejpeg.decode_jpeg(data, colorspace="RGB")
     except ValueError as exc:
         raise DecodeError(f"broken JPEG: {exc}") from exc
+    if matrix == "bt709":
+        image = cv2.transform(image, _BT601_TO_BT709).astype(np.uint8, copy=False)
     return image
 
 

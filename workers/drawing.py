@@ -79,11 +79,18 @@ def label_lines(face: Face) -> list[str]:
     """Return what is written at a face: its angles, and its likeliest expression if known."""
     lines = ["no pose"]
     if face.yaw_deg is not None and face.pitch_deg is not None and face.roll_deg is not None:
-        lines = [f"yaw {face.yaw_deg:+.0f} pitch {face.pitch_deg:+.0f} roll {face.roll_deg:+.0f}"]
-    if face.expression_probs is not None:
-        best = int(np.argmax(face.expression_probs))
-        lines.append(f"{EXPRESSIONS[best]} {100 * face.expression_probs[best]:.0f} %")
-    return lines
+        yaw, pitch, roll = (round(a) for a in (face.yaw_deg, face.pitch_deg, face.roll_deg))
+        lines = [f"yaw {yaw:+d} pitch {pitch:+d} roll {roll:+d}"]
+    expression = likeliest_expression(face)
+    return [*lines, expression] if expression else lines
+
+
+def likeliest_expression(face: Face) -> str | None:
+    """Return the likeliest expression with its probability in percent, if known."""
+    if face.expression_probs is None:
+        return None
+    best = int(np.argmax(face.expression_probs))
+    return f"{EXPRESSIONS[best]} {100 * face.expression_probs[best]:.0f} %"
 
 
 def _draw_labels(canvas: Image, faces: Sequence[Face], scale: float) -> None:

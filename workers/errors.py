@@ -11,7 +11,10 @@ WorkersError
 """
 
 
-class WorkersError(Exception):
+from schemas.errors import FacePoseError
+
+
+class WorkersError(FacePoseError):
     """Base of all errors of the workers package."""
 
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from schemas.messages import EXPRESSIONS
 from workers.analyzer import Device, FaceAnalyzer
 from workers.decode import Image, read_picture
-from workers.drawing import draw_faces, label_lines
+from workers.drawing import draw_faces, likeliest_expression
 from workers.errors import DecodeError, WorkersError
 from workers.face import Face
 
@@ -173,14 +173,15 @@ def _show(result: Analysed) -> None:
         Console(stderr=True).print(f"{result.path}: {result.error}", style="red", markup=False)
         return
     title = f"{result.path}: {result.width} x {result.height}, {len(result.faces)} faces"
-    table = Table("box", "confidence", "eyes", "pose and expression", title=title)
+    table = Table("box", "conf.", "yaw", "pitch", "roll", "eyes", "expression", title=title)
     for face in result.faces:
-        x0, y0, x1, y1 = face.box_xyxy
+        angles = (face.yaw_deg, face.pitch_deg, face.roll_deg)
         table.add_row(
-            f"{x0:.0f} {y0:.0f} {x1:.0f} {y1:.0f}",
+            " ".join(f"{value:.0f}" for value in face.box_xyxy),
             f"{face.confidence:.2f}",
+            *("-" if angle is None else f"{round(angle):+d}" for angle in angles),
             " ".join(f"{value:.2f}" for value in face.eye_openness),
-            ", ".join(label_lines(face)),
+            likeliest_expression(face) or "-",
         )
     console.print(table)
 

@@ -59,7 +59,7 @@ class Screening:
         site: says which cameras there are.
         max_age_s: older frames expire.
         model_version: goes into the records.
-        decode_jpeg: bytes to an image; raises `DecodeError`.
+        decode_jpeg: bytes and `matrix` to an image; raises `DecodeError`.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Screening:
         *,
         max_age_s: float,
         model_version: str,
-        decode_jpeg: Callable[[bytes], Image],
+        decode_jpeg: Callable[..., Image],
     ) -> None:
         self._room_of = {camera.id: room.id for room, camera in site.cameras()}
         self._max_age_s = max_age_s
@@ -98,7 +98,7 @@ class Screening:
     def _picture(self, entry: Entry, frame: Frame, jpeg: bytes, now_ns: int) -> Picture | Verdict:
         """The decoded picture, if it is the one that its header announces."""
         try:
-            image = self._decode_jpeg(jpeg)
+            image = self._decode_jpeg(jpeg, matrix=frame.matrix)
         except DecodeError as exc:
             return self._dead(entry, frame, str(exc), now_ns)
         height, width = image.shape[:2]

@@ -39,6 +39,8 @@ def encode_film(
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.gop_size = fps * 3 // 2
         stream.codec_context.thread_count = 1
+        stream.codec_context.color_range = ColorRange.MPEG
+        stream.codec_context.colorspace = Colorspace.ITU709
         stream.codec_context.time_base = Fraction(1, fps)
         for index, picture in enumerate(pictures):
             frame = reformatter.reformat(

@@ -68,7 +68,7 @@ def test_absent_students_are_neither_present_nor_visible(path):
 
 def test_closed_eyes_are_told(path):
     truth = read_truth(path)
-    assert truth.closed[0, 0] and not truth.closed[1, 0]
+    assert truth.closed[:2, 0].tolist() == [True, False]
     assert not truth.closed[:, 1].any(), "nobody there has no closed eyes"
 
 

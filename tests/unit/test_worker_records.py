@@ -58,7 +58,7 @@ def delivered(fields, stream=STREAM, deliveries=1) -> Entry:
     return Entry(stream, "1-1", fields, deliveries)
 
 
-def decode_stand_in(jpeg: bytes) -> np.ndarray:
+def decode_stand_in(jpeg: bytes, *, matrix: str) -> np.ndarray:
     if jpeg == b"broken":
         raise DecodeError("not a picture")
     return np.zeros((6, 8, 3), np.uint8)

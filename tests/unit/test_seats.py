@@ -1,0 +1,190 @@
+"""Who sits where: locks, lost faces, leavers, strangers, and places without a plan."""
+
+import pytest
+
+from aggregator.claims import Sight
+from aggregator.places import PlaceBook
+from aggregator.seats import Region, SeatBook
+from aggregator.tracking import NS, Tracker
+from schemas.messages import SeatPlan
+from tests.unit.room_log import HEIGHT, WIDTH, face, square
+
+SEATS = (
+    SeatPlan(label="A1", polygon=square(0.3, 0.5)),
+    SeatPlan(label="A2", polygon=square(0.6, 0.5)),
+)
+
+
+class Camera:
+    """A tracker and its book, driven second by second at 2 frames a second."""
+
+    def __init__(self, seats=SEATS):
+        self.seats = seats
+        self.tracker = Tracker()
+        self.book = SeatBook() if seats else PlaceBook()
+        self.second = 1000
+
+    def watch(self, seconds, *points):
+        """See faces at these points for some seconds; a point may be a function of time."""
+        for _ in range(seconds):
+            for half in (0, 1):
+                at_ns = self.second * NS + half * NS // 2
+                spots = [p(self.second) if callable(p) else p for p in points]
+                self.tracker.update(at_ns, [face(*spot) for spot in spots], WIDTH, HEIGHT)
+            self.tracker.expire(self.second * NS)
+            if self.seats:
+                self.book.step(self.second, self.tracker.tracks, self.seats)
+            else:
+                self.book.step(self.second, self.tracker.tracks)
+            self.second += 1
+
+    def sight(self, label):
+        return Sight(self.book.claims[label].sight)
+
+    @property
+    def locked(self):
+        return [place for place in self.book.places if place.claim.locked]
+
+
+def test_a_seat_locks_after_thirty_seconds():
+    camera = Camera()
+    camera.watch(29, (0.3, 0.5))
+    assert camera.sight("A1") == Sight.FREE
+    camera.watch(1, (0.3, 0.5))
+    assert camera.sight("A1") == Sight.SEEN
+    assert camera.sight("A2") == Sight.FREE
+
+
+def test_a_passer_by_locks_nothing():
+    camera = Camera()
+    camera.watch(60, lambda s: (0.1 + 0.04 * (s % 20), 0.5))
+    assert {camera.sight("A1"), camera.sight("A2")} == {Sight.FREE}
+
+
+def test_a_student_who_looks_down_now_and_then_locks_all_the_same():
+    camera = Camera()
+    for _ in range(4):
+        camera.watch(6, (0.3, 0.5))
+        camera.watch(3)
+    assert camera.book.claims["A1"].locked
+
+
+def test_a_lost_face_is_expected_and_is_the_same_student_when_it_comes_back():
+    camera = Camera()
+    camera.watch(30, (0.3, 0.5))
+    camera.watch(60)
+    assert camera.sight("A1") == Sight.LOST
+    camera.watch(1, (0.31, 0.5))
+    assert camera.sight("A1") == Sight.SEEN
+
+
+def test_who_walks_away_is_out_and_loses_the_seat_after_twenty_seconds():
+    camera = Camera()
+    camera.watch(30, (0.3, 0.5))
+    camera.watch(12, lambda s: (0.3, 0.5 + 0.03 * (s - 1030)))
+    assert camera.sight("A1") == Sight.OUT
+    assert camera.book.claims["A1"].locked
+    camera.watch(25)
+    assert not camera.book.claims["A1"].locked
+
+
+def test_who_leans_out_for_a_moment_keeps_the_seat():
+    camera = Camera()
+    camera.watch(30, (0.3, 0.5))
+    camera.watch(1, (0.36, 0.5))
+    assert camera.sight("A1") == Sight.SEEN
+
+
+def test_who_comes_back_within_twenty_seconds_is_present_at_once():
+    camera = Camera()
+    camera.watch(30, (0.3, 0.5))
+    camera.watch(10, lambda s: (0.3, 0.5 + 0.04 * min(s - 1030, 3)))
+    assert camera.sight("A1") == Sight.OUT
+    camera.watch(8, lambda s: (0.3, 0.62 - 0.04 * min(s - 1040, 3)))
+    assert camera.sight("A1") == Sight.SEEN
+
+
+def test_a_stranger_who_walks_in_must_lock_the_seat_anew():
+    camera = Camera()
+    camera.watch(30, (0.3, 0.5))
+    camera.watch(5)
+    camera.watch(20, lambda s: (0.1 + 0.05 * min(s - 1035, 4), 0.5))
+    assert camera.sight("A1") == Sight.FREE
+    camera.watch(30, (0.3, 0.5))
+    assert camera.sight("A1") == Sight.SEEN
+
+
+def test_a_teacher_who_passes_a_hidden_student_does_not_become_the_student():
+    camera = Camera()
+    camera.watch(30, (0.3, 0.5))
+    camera.watch(12, lambda s: (0.0 + 0.07 * (s - 1030), 0.45))
+    assert camera.sight("A1") == Sight.LOST
+
+
+def test_one_student_gets_one_of_two_overlapping_seats():
+    close = (
+        SeatPlan(label="A1", polygon=square(0.3, 0.5, 0.08)),
+        SeatPlan(label="A2", polygon=square(0.36, 0.5, 0.08)),
+    )
+    camera = Camera(close)
+    camera.watch(40, (0.32, 0.5))
+    assert (camera.sight("A1"), camera.sight("A2")) == (Sight.SEEN, Sight.FREE)
+
+
+def test_two_neighbours_in_overlapping_seats_get_one_each():
+    close = (
+        SeatPlan(label="A1", polygon=square(0.3, 0.5, 0.08)),
+        SeatPlan(label="A2", polygon=square(0.36, 0.5, 0.08)),
+    )
+    camera = Camera(close)
+    camera.watch(40, (0.28, 0.5), (0.38, 0.5))
+    assert (camera.sight("A1"), camera.sight("A2")) == (Sight.SEEN, Sight.SEEN)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "inside"), [(0.5, 0.3, True), (0.5, 0.6, True), (0.3, 0.3, False), (0.9, 0.2, False)]
+)
+def test_a_polygon_need_not_be_a_square(x, y, inside):
+    triangle = SeatPlan(label="T", polygon=((0.5, 0.1), (0.8, 0.7), (0.2, 0.7)))
+    assert Region.of(triangle).contains(x, y) is inside
+
+
+def test_without_a_plan_faces_that_stay_get_numbers():
+    camera = Camera(seats=())
+    camera.watch(20, (0.2, 0.5), (0.5, 0.5), lambda s: (0.1 + 0.04 * (s - 1000), 0.2))
+    camera.watch(15, (0.2, 0.5), (0.5, 0.5))
+    assert len(camera.locked) == 2
+
+
+def test_a_place_follows_its_face():
+    camera = Camera(seats=())
+    camera.watch(60, lambda s: (0.2 + 0.005 * (s - 1000), 0.5))
+    assert len(camera.locked) == 1
+
+
+def test_a_lost_face_takes_its_place_again():
+    camera = Camera(seats=())
+    camera.watch(35, (0.2, 0.5), (0.5, 0.5))
+    camera.watch(10, (0.5, 0.5))
+    camera.watch(60, (0.21, 0.5), (0.5, 0.5))
+    assert len(camera.locked) == 2
+    assert all(place.claim.sight == Sight.SEEN for place in camera.locked)
+
+
+def test_a_film_that_jumps_back_has_as_many_people_as_it_shows():
+    """Both drift away from where the film began, and jump back there every 11 s."""
+    camera = Camera(seats=())
+    camera.watch(
+        130,
+        lambda s: (0.2 + 0.018 * ((s - 1000) % 11), 0.5),
+        lambda s: (0.7, 0.4 + 0.02 * ((s - 1000) % 11)),
+    )
+    assert len(camera.locked) == 2
+
+
+def test_who_goes_over_the_pictures_edge_is_not_expected():
+    camera = Camera(seats=())
+    camera.watch(35, (0.2, 0.5))
+    camera.watch(6, lambda s: (max(0.2 - 0.05 * (s - 1035), 0.01), 0.5))
+    camera.watch(5)
+    assert [place.claim.sight for place in camera.locked] == [Sight.OUT]
