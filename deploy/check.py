@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import redis
 import sqlalchemy as sa
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from deploy.local.stack import state_folder
@@ -48,7 +49,7 @@ def run_check(site_path: Path, settings: Settings, console: Console) -> bool:
     table = Table("what", "verdict", "finding", title=f"facepose check {site_path.name}")
     for finding in findings:
         verdict = f"[{STYLES[finding.verdict]}]{finding.verdict}[/]"
-        table.add_row(finding.what, verdict, finding.text)
+        table.add_row(finding.what, verdict, escape(finding.text))
     console.print(table)
     return all(finding.verdict != "failed" for finding in findings)
 
@@ -73,7 +74,7 @@ def check_site(site: Site) -> Iterator[Finding]:
     """The file's content: policy in words, seats and calibrations that are still missing."""
     rules = site.rules
     cameras = sum(1 for _ in site.cameras())
-    yield Finding("site file", "ok", f"{len(site.rooms)} rooms, {cameras} cameras")
+    yield Finding("site file", "ok", f"rooms: {len(site.rooms)}, cameras: {cameras}")
     yield Finding(
         "policy",
         "ok",

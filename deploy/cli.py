@@ -64,10 +64,10 @@ def demo(
     options = DemoOptions(
         minutes=minutes, seed=seed, keep=keep, summary=summary, report=report, state=state
     )
-    if prepare:
-        prepare_demo(options, console)
-        return
     settings = _settings()
+    if prepare:
+        prepare_demo(options, settings, console)
+        return
     run_demo(options, settings, console, stop_on_signals())
 
 
@@ -193,7 +193,7 @@ def weights_pull(
     """Fetch the networks' weights, verify their hashes and keep them in the cache."""
     from deploy.weights_command import pull_with_progress
 
-    pull_with_progress(names or [], console)
+    pull_with_progress(names or [], _settings().device, console)
 
 
 @weights_app.command("list")

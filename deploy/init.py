@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -19,17 +20,17 @@ TEMPLATE = """\
 version: 1
 
 site:
-  id: {site_id}                # used in ids; do not change it later
+  id: {site_id}  # used in ids; do not change it later
   name: {name}
-  time_zone: {time_zone}       # reports and the timetable use it; storage is UTC
+  time_zone: {time_zone}  # of reports and timetable; storage is UTC
 
 # What may be measured and stored. Required: nothing is silently on or off.
 # A site may be stricter than its profile, never looser.
 policy:
   profile: {profile}
-  # per_student: false         # stricter: class figures only
-  # expression: {expression}   # the seven basic expressions
-  # k: 10                      # smallest group shown in group figures
+  # per_student: false  # stricter: class figures only
+  # expression: {expression}  # the seven basic expressions
+  # k: 10  # smallest group shown in group figures
 
 rooms:
 {rooms}
@@ -106,7 +107,7 @@ def render(
         name=_quoted(name),
         time_zone=_quoted(time_zone),
         profile=_quoted(profile),
-        expression="false" if locked or profile in {"demo", "research"} else "true ",
+        expression="false" if locked or profile in {"demo", "research"} else "true",
         rooms="".join(_room(room, urls) for room, urls in rooms.items()),
         first_room=next(iter(rooms), "room-1"),
         activities="unknown lecture discussion seatwork exam groupwork break",
@@ -115,7 +116,8 @@ def render(
 
 def slug(text: str) -> str:
     """`text` as an id: lower case, letters, digits and dashes."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:48] or "site"
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:48] or "site"
 
 
 def _room(room: str, urls: list[str]) -> str:

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 
 from workers import weights
+from workers.analyzer import Device, prepare_networks
+
+DEFAULT_NAMES: Final = ("yunet", "face_landmarker", "mini_xception")
 
 
-def pull_with_progress(names: Sequence[str], console: Console) -> None:
+def pull_with_progress(names: Sequence[str], device: Device, console: Console) -> None:
     """Pull the named weights, or all of the manifest; quick when they are here."""
     chosen = list(names) or list(weights.manifest())
     with console.status("weights") as status:
         weights.pull(chosen, lambda name, step: status.update(f"weights {name}: {step}"))
-    console.print(f"Weights ready: {', '.join(chosen)}", highlight=False)
+        console.print(f"Weights ready: {', '.join(chosen)}", highlight=False)
+        if set(DEFAULT_NAMES) <= set(chosen):
+            status.update("preparing the networks for this machine (once)")
+            prepare_networks(device)
+            console.print("Networks ready.")
 
 
 def show_weights(console: Console) -> None:

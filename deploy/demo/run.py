@@ -32,12 +32,13 @@ from deploy.local.supervisor import Service, Supervisor
 from deploy.local.up import let_last_windows_through, prepare_database, show_live
 from deploy.simulator.film import Simulation, build
 from deploy.simulator.site_file import write_site_file
+from deploy.weights_command import DEFAULT_NAMES, pull_with_progress
 from schemas.database import create_engine
 from schemas.settings import Settings
 from schemas.site_file import load_site
 from schemas.streams import GROUP_WORKERS, frames_stream
 from schemas.transport import connect
-from workers import weights
+from workers.weights import cache_folder
 
 CAMERAS_READY_S: Final = 30.0
 WORKER_READY_S: Final = 120.0
@@ -67,10 +68,10 @@ class DemoOptions:
     state: Path
 
 
-def prepare_demo(options: DemoOptions, console: Console) -> Simulation:
-    """Get the weights and render the lesson; at once when both are there."""
-    weights.pull(["yunet", "face_landmarker", "mini_xception"])
-    folder = weights.cache_folder() / "simulations"
+def prepare_demo(options: DemoOptions, settings: Settings, console: Console) -> Simulation:
+    """Get weights and networks ready and render the lesson; at once when all are there."""
+    pull_with_progress(DEFAULT_NAMES, settings.device, console)
+    folder = cache_folder() / "simulations"
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -95,7 +96,7 @@ def run_demo(
     Raises:
         FacePoseError: something needed for the start cannot be had; its text says what to do.
     """
-    simulation = prepare_demo(options, console)
+    simulation = prepare_demo(options, settings, console)
     folder = options.state.absolute()
     started_s = time.time()
     with running_servers(folder, settings, len(simulation.films)) as servers:

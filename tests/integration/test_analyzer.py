@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 from workers import FaceAnalyzer
-from workers.engines import torch_engine
+from workers.engines import _fingerprint, torch_engine
 from workers.errors import EngineError, WeightsMissingError
+from workers.models import landmarks, mini_xception, yunet
 from workers.weights import cache_folder, manifest
 
+ALL_SPECS = (yunet.SPEC, landmarks.SPEC, mini_xception.SPEC)
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -275,15 +277,15 @@ def test_a_spoilt_converted_network_is_converted_anew(analyzer, tmp_path, monkey
     source = cache_folder()
     (tmp_path / "weights").symlink_to(source / "weights")
     monkeypatch.setenv("FACEPOSE_CACHE", str(tmp_path))
-    (converted,) = (source / "openvino").glob("mini_xception-*/net.bin")
+    folders = {spec.name: f"{spec.name}-{_fingerprint(spec)}" for spec in ALL_SPECS}
+    converted = source / "openvino" / folders.pop("mini_xception") / "net.bin"
     spoilt = tmp_path / "openvino" / converted.parent.name
     spoilt.mkdir(parents=True)
     for file in converted.parent.iterdir():
         (spoilt / file.name).write_bytes(file.read_bytes())
     (spoilt / "net.bin").write_bytes(b"\0" * converted.stat().st_size)
-    for name in ("yunet", "landmarks"):
-        (folder,) = (source / "openvino").glob(f"{name}-*")
-        (tmp_path / "openvino" / folder.name).symlink_to(folder)
+    for folder in folders.values():
+        (tmp_path / "openvino" / folder).symlink_to(source / "openvino" / folder)
     (faces,) = FaceAnalyzer.load("cpu", threads=1).analyze([np.zeros((64, 64, 3), np.uint8)])
     assert faces == []
     assert (spoilt / "net.bin").read_bytes() == converted.read_bytes()
