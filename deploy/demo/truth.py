@@ -1,8 +1,9 @@
 """The score that the simulated students deserve: the room's own formulas, fed with the truth.
 
-The truth is the head direction relative to the room's front, so no camera and no calibration is
-in it. It proves the plumbing, never accuracy on people: the pose fit uses the very mesh that the
-simulator draws.
+What a perfect measurement would have seen: for each camera in which a face was to be seen, its
+exact direction, size and eyes, with the exact calibration, fused as the room fuses cameras. It
+proves the plumbing, never accuracy on people: the pose fit uses the very mesh that the simulator
+draws.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ from deploy.simulator.truth import Truth, read_truth
 from schemas.messages import Direction
 
 NS: Final = 1_000_000_000
-STRAIGHT: Final = Direction(yaw_deg=0.0, pitch_deg=0.0)
 EAR_OPEN: Final = 0.30
 EAR_CLOSED: Final = 0.10
 ACTIVITY: Final = "unknown"  # what a meeting without a timetable has
@@ -72,28 +72,28 @@ def _cells(truths: Sequence[Truth], label: str, started_at_ns: int) -> dict[int,
     seconds: dict[int, list[FaceSample]] = defaultdict(list)
     for frame in range(len(truths[0].present)):
         at_ns = started_at_ns + round(frame / truths[0].fps * NS)
-        sample = _sample(truths, label, frame, at_ns)
-        if sample is not None:
-            seconds[at_ns // NS].append(sample)
+        for bit, truth in enumerate(truths):
+            if (sample := _sample(truth, bit, label, frame, at_ns)) is not None:
+                seconds[at_ns // NS].append(sample)
     gaze = Gaze()
     return {
         second: gaze.cell(second, samples, ACTIVITY) for second, samples in sorted(seconds.items())
     }
 
 
-def _sample(truths: Sequence[Truth], label: str, frame: int, at_ns: int) -> FaceSample | None:
-    seat = truths[0].seat_index(label)
-    seeing = [t for t in truths if t.visible[frame, seat] and not t.do_not_score[frame, seat]]
-    if not seeing:
+def _sample(truth: Truth, bit: int, label: str, frame: int, at_ns: int) -> FaceSample | None:
+    seat = truth.seat_index(label)
+    if not truth.visible[frame, seat] or truth.do_not_score[frame, seat]:
         return None
-    yaw, pitch, _roll = truths[0].front_deg[frame, seat].tolist()
+    yaw, pitch, _roll = truth.seen_deg[frame, seat].tolist()
+    front_yaw, front_pitch = truth.seats[seat].calibration_deg
     return FaceSample(
         at_ns=at_ns,
-        camera_bit=0,
+        camera_bit=bit,
         yaw_deg=yaw,
         pitch_deg=pitch,
-        ear=EAR_CLOSED if truths[0].closed[frame, seat] else EAR_OPEN,
-        height_px=max(float(t.face_px[frame, seat]) for t in seeing),
+        ear=EAR_CLOSED if truth.closed[frame, seat] else EAR_OPEN,
+        height_px=float(truth.face_px[frame, seat]),
         confidence=1.0,
-        front=STRAIGHT,
+        front=Direction(yaw_deg=front_yaw, pitch_deg=front_pitch),
     )

@@ -17,11 +17,11 @@ BOARD_HEIGHT_M: Final = 1.5
 NECK_HEIGHT_M: Final = 1.08  # of a seated student's neck joint
 _TIER_M: Final = 0.12  # each row sits this much higher, so that heads stay clear of each other
 ROW_PITCH_M: Final = 1.15
-COLUMN_PITCH_M: Final = 0.8
-_STAGGER_M: Final = 0.18  # alternate rows sit this much left and right
+COLUMN_PITCH_M: Final = 0.7
+_STAGGER_M: Final = 0.16  # alternate rows sit this much left and right
 _FOCAL_OF_WIDTH: Final = 0.85  # 61 degrees across
 _CAMERA_HEIGHT_M: Final = 1.95
-_NEAREST_ROW_M: Final = 2.3
+_NEAREST_ROW_M: Final = 2.0
 _EDGE_M: Final = 0.30  # free space beside the outermost faces
 POSE_STEP_DEG: Final = 2.0
 

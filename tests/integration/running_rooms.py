@@ -20,6 +20,7 @@ from schemas.site import Site
 from schemas.streams import faces_stream
 from schemas.sync import sync_site
 from schemas.transport import connect
+from schemas.transport.entries import id_order
 from tests.unit import room_log
 
 LOG = faces_stream("room-1")
@@ -70,9 +71,7 @@ class School:
 
     @property
     def plan(self) -> RoomPlan:
-        return build_plan(
-            self.site, self.site.rooms[0], {"cam-1": 0}, room_log.START * room_log.NS
-        )
+        return build_plan(self.site, self.site.rooms[0], {"cam-1": 0}, room_log.START * room_log.NS)
 
     def aggregator(self, name: str) -> Aggregator:
         metrics = AggregatorMetrics(CollectorRegistry())
@@ -91,7 +90,7 @@ class School:
         for _ in range(100):
             aggregator.step()
             held = next(iter(aggregator._held.values()), None)
-            if held is None or (held.room.position == last and not held.rows):
+            if held is None or id_order(held.room.position) >= id_order(last):
                 break
         for held in aggregator._held.values():
             held.committed_s = float("-inf")

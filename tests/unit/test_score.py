@@ -161,7 +161,13 @@ def test_when_eyes_can_be_judged(px, yaw, dp, conf, valid):
 
 @pytest.mark.parametrize(
     ("px", "conf", "yaw", "q"),
-    [(64, 1, 0, 1), (44, 0.9, 0, 0.45), (44, 0.9, 60, 0.3375), (24, 0.9, 0, 0), (80, 0.95, 75, 0.475)],
+    [
+        (64, 1, 0, 1),
+        (44, 0.9, 0, 0.45),
+        (44, 0.9, 60, 0.3375),
+        (24, 0.9, 0, 0),
+        (80, 0.95, 75, 0.475),
+    ],
 )
 def test_q_quality_of_a_face(px, conf, yaw, q):
     assert quality(px, conf, yaw) == pytest.approx(q)
