@@ -96,10 +96,9 @@ class HeldRoom:
     def commit(self, store: Store) -> None:
         """Write what was completed, with the state and the position behind it."""
         state = self.room.state
-        plan = state.plan
         snapshot = self.sealer.wrap(
             self.room.snapshot(),
-            sealed=plan is not None and not plan.policy.per_student,
+            sealed=self._is_sealed(),
             meeting_id=state.meeting.meeting_id if state.meeting else 0,
         )
         stored = StoredState(self.room.position, snapshot, SNAPSHOT_VERSION)
@@ -107,6 +106,13 @@ class HeldRoom:
         self.rows = []
         self.dirty = False
         self.sealer.forget_old_keys()
+
+    def _is_sealed(self) -> bool:
+        """Whether policy allows no figures of single students, or is not known yet."""
+        plan, meeting = self.room.state.plan or self.newest_plan, self.room.state.meeting
+        if plan is None or not plan.policy.per_student:
+            return True
+        return meeting is not None and not meeting.per_student
 
 
 def load_room(client: Client, store: Store, lease: Lease, name: str) -> HeldRoom:

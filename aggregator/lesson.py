@@ -134,8 +134,13 @@ def mark_late(meeting: Meeting, second: int) -> None:
 
 
 def _new_person(meeting: Meeting, plan: RoomPlan, key: str) -> Person:
-    anon_no = len(meeting.people) + 1
-    is_seat = any(seat.label == key for camera in plan.cameras for seat in camera.seats)
+    """Seats are numbered by the plan, so that a lost state does not number them anew."""
+    labels = sorted({seat.label for camera in plan.cameras for seat in camera.seats})
+    taken = {person.anon_no for person in meeting.people.values()}
+    is_seat = key in labels
+    anon_no = labels.index(key) + 1 if is_seat else 0
+    if anon_no == 0 or anon_no in taken:
+        anon_no = max(taken | {len(labels)}) + 1
     return Person(
         participation_id=hash_id(meeting.meeting_id, f"seat:{key}" if is_seat else f"#{anon_no}"),
         anon_no=anon_no,

@@ -223,6 +223,19 @@ def db_sync(
     sync_database(_settings().require_database_url(), load_site(site_path), dry_run, console)
 
 
+@db_app.command("shell", context_settings={"ignore_unknown_options": True})
+def db_shell(
+    arguments: Annotated[list[str] | None, typer.Argument(help="Handed to psql.")] = None,
+    state: Annotated[Path, typer.Option(help="State folder of the embedded servers.")] = Path(
+        ".facepose"
+    ),
+) -> None:
+    """Open psql on DATABASE_URL, or on the embedded database of a state folder."""
+    from deploy.database_command import open_shell
+
+    raise typer.Exit(open_shell(_settings(), state, arguments or []))
+
+
 def main() -> NoReturn:
     """Run the command; every expected failure is a sentence and an exit status."""
     try:

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from rich.console import Console
 
+from deploy.local.errors import AlreadyRunningError, LocalError
+from deploy.local.postgres import EmbeddedPostgres, program
 from schemas.database import create_engine, upgrade
+from schemas.settings import Settings, plain_database_url
 from schemas.site import Site
 from schemas.sync import sync_site
 
@@ -23,3 +31,47 @@ def sync_database(url: str, site: Site, dry_run: bool, console: Console) -> None
     engine = create_engine(url, pooled=False)
     report = sync_site(engine, site, at=dt.datetime.now(dt.UTC), dry_run=dry_run)
     console.print(report.text(), highlight=False)
+
+
+def open_shell(settings: Settings, state: Path, arguments: Sequence[str]) -> int:
+    """Run psql on DATABASE_URL, or on the embedded database in `state`; psql's exit status.
+
+    The embedded server is started for as long as psql runs, unless it runs already.
+
+    Raises:
+        LocalError: there is no embedded database there.
+    """
+    if settings.database_url is not None:
+        return _psql(settings.require_database_url(), arguments)
+    folder = state.absolute() / "postgres"
+    if not folder.is_dir():
+        raise LocalError(f"there is no embedded database in {state}; name its folder with --state")
+    server = EmbeddedPostgres(folder)
+    try:
+        url = server.start()
+    except AlreadyRunningError:
+        url = server.remembered_url() or ""
+        return _psql(url, arguments)
+    try:
+        return _psql(url, arguments)
+    finally:
+        server.stop()
+
+
+def _psql(url: str, arguments: Sequence[str]) -> int:
+    # The url stands in the environment, not in the command line, which every user can read.
+    environment = {**os.environ, "PGSERVICEFILE": os.devnull, **_connection(url)}
+    return subprocess.run([program("psql"), *arguments], env=environment, check=False).returncode
+
+
+def _connection(url: str) -> dict[str, str]:
+    """Libpq's environment variables for `url`."""
+    parts = urlsplit(plain_database_url(url))
+    values = {
+        "PGHOST": parts.hostname,
+        "PGPORT": str(parts.port) if parts.port else None,
+        "PGUSER": unquote(parts.username or "") or None,
+        "PGPASSWORD": unquote(parts.password or "") or None,
+        "PGDATABASE": unquote(parts.path.lstrip("/")) or None,
+    }
+    return {name: value for name, value in values.items() if value is not None}

@@ -106,3 +106,8 @@ def _required(value: SecretStr | None, name: str) -> str:
             "or use `facepose up`, which starts embedded servers"
         )
     return value.get_secret_value()
+
+
+def plain_database_url(url: str) -> str:
+    """SQLAlchemy's url as psql and other programs write it."""
+    return url.replace("postgresql+psycopg://", "postgresql://", 1)

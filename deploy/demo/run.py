@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Iterator
@@ -16,44 +15,31 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from deploy.demo.page import write_page
+from deploy.demo.readiness import start_cameras, wait_for_worker
+from deploy.demo.report import print_summary
 from deploy.demo.summary import (
-    HEADING,
     Student,
     Summary,
     agreement,
-    read_frames,
     read_students,
-    students_table,
 )
 from deploy.demo.truth import TrueScores
-from deploy.local.errors import LocalError
+from deploy.local.live_view import LiveView
 from deploy.local.stack import Servers, Stack, running_servers
-from deploy.local.supervisor import Service, Supervisor
+from deploy.local.supervisor import Supervisor
 from deploy.local.up import let_last_windows_through, prepare_database, show_live
 from deploy.simulator.film import Simulation, build
 from deploy.simulator.site_file import write_site_file
 from deploy.weights_command import DEFAULT_NAMES, pull_with_progress
 from schemas.database import create_engine
-from schemas.settings import Settings
+from schemas.settings import Settings, plain_database_url
 from schemas.site_file import load_site
-from schemas.streams import GROUP_WORKERS, frames_stream
-from schemas.transport import connect
 from workers.weights import cache_folder
-
-CAMERAS_READY_S: Final = 30.0
-WORKER_READY_S: Final = 120.0
-DEMO_FPS: Final = 2.0
 
 FIRST_SCORE: Final = sa.text(
     "SELECT 1 FROM attention_windows "
     "WHERE score IS NOT NULL AND window_start >= to_timestamp(:since) LIMIT 1"
 )
-MORE_SQL: Final = """\
-SELECT r.name, s.label, w.window_start, w.score / 100.0 AS index, w.n_obs, w.n_exp,
-       w.missing_reason
-FROM attention_windows w JOIN participations p USING (participation_id)
-JOIN rooms r ON r.room_id = w.room_id LEFT JOIN seats s ON s.seat_id = p.seat_id
-ORDER BY 1, 2, 3;"""
 
 
 @dataclass(frozen=True)
@@ -126,8 +112,8 @@ def _run_lesson(
     stack = Stack(site_path, site, servers, supervisor)
     stack.start(("worker", "aggregator"))
     with console.status("loading the networks"):
-        _wait_for_worker(stack, stop)
-    cameras = _start_cameras(simulation, folder, servers, supervisor)
+        wait_for_worker(stack, stop)
+    cameras = start_cameras(simulation, folder, servers, supervisor)
     write_site_file(site_path, simulation, lambda camera: f"{cameras.url}/{camera}")
     stack.start(("ingest",))
     until_s = cameras.started_at_ns / 1e9 + simulation.duration_s
@@ -137,71 +123,28 @@ def _run_lesson(
         f"{simulation.duration_s / 60:g} minutes; logs in {folder / 'logs'}",
         highlight=False,
     )
-    show_live(stack, console, stop, until_s, on_look=first.look)
+    view = show_live(stack, console, stop, until_s, on_look=first.look)
     if stop.is_set():
         stack.stop()
         return None
     let_last_windows_through(stack, console, stop)
     first.look()
+    view.update()
     truth = TrueScores([film.truth_path for film in simulation.films], cameras.started_at_ns)
-    summary, students = _summarise(options, simulation, servers, truth, started_s, first.after_s)
-    _print(summary, students, console)
+    summary, students = _summarise(
+        options, simulation, servers, view, truth, started_s, first.after_s
+    )
+    print_summary(summary, students, options.state, console)
     if options.summary is not None:
         summary.write(options.summary)
     if options.keep:
-        console.print("The servers stay up until Ctrl-C.")
+        console.print(
+            f"The servers stay up until Ctrl-C. Database: {summary.database_url}",
+            highlight=False,
+            soft_wrap=True,
+        )
         stop.wait()
     return summary
-
-
-@dataclass(frozen=True)
-class _Cameras:
-    """The running camera simulator."""
-
-    url: str
-    started_at_ns: int
-
-
-def _start_cameras(
-    simulation: Simulation, folder: Path, servers: Servers, supervisor: Supervisor
-) -> _Cameras:
-    announce = folder / "cameras.json"
-    announce.unlink(missing_ok=True)
-    arguments = ("simulate-cameras", str(simulation.folder), "--announce", str(announce))
-    supervisor.start(Service("cameras", arguments, servers.environment))
-    deadline_s = time.monotonic() + CAMERAS_READY_S
-    while time.monotonic() < deadline_s:
-        if announce.exists():
-            said = json.loads(announce.read_text(encoding="utf-8"))
-            return _Cameras(said["url"], said["started_at_ns"])
-        time.sleep(0.1)
-    raise LocalError(
-        f"the simulated cameras did not start in {CAMERAS_READY_S:.0f} s:\n"
-        f"{supervisor.last_words('cameras')}"
-    )
-
-
-def _wait_for_worker(stack: Stack, stop: threading.Event) -> None:
-    """Wait until a worker reads: it warms up first, and frames would expire meanwhile."""
-    client = connect(stack.servers.settings.require_frames_url())
-    _room, camera = next(stack.site.cameras())
-    deadline_s = time.monotonic() + WORKER_READY_S
-    while time.monotonic() < deadline_s and not stop.wait(0.2):
-        stack.supervisor.watch()
-        stream = frames_stream(camera.id)
-        if client.exists(stream) and any(
-            group["consumers"] for group in client.xinfo_groups(stream) if _is_ours(group["name"])
-        ):
-            return
-    if not stop.is_set():
-        raise LocalError(
-            f"the worker was not ready after {WORKER_READY_S:.0f} s:\n"
-            f"{stack.supervisor.last_words('worker-0')}"
-        )
-
-
-def _is_ours(name: bytes) -> bool:
-    return name == GROUP_WORKERS.encode()
 
 
 class _FirstScore:
@@ -215,9 +158,12 @@ class _FirstScore:
     def look(self) -> None:
         if self.after_s is not None:
             return
-        with self._engine.connect() as connection:
-            if connection.execute(FIRST_SCORE, {"since": self._started_s}).first():
-                self.after_s = time.time() - self._started_s
+        try:
+            with self._engine.connect() as connection:
+                if connection.execute(FIRST_SCORE, {"since": self._started_s}).first():
+                    self.after_s = time.time() - self._started_s
+        except sa.exc.OperationalError:  # the database is away; look again later
+            return
 
 
 @contextmanager
@@ -233,6 +179,7 @@ def _summarise(
     options: DemoOptions,
     simulation: Simulation,
     servers: Servers,
+    view: LiveView,
     truth: TrueScores,
     started_s: float,
     first_score_s: float | None,
@@ -240,7 +187,6 @@ def _summarise(
     site_id = "simulated-school"
     with _engine(servers) as engine:
         students = read_students(engine, site_id, started_s, truth)
-        frames, dropped = read_frames(engine, site_id, started_s)
     spearman, mean_abs_diff = agreement(students)
     summary = Summary(
         rooms=len(simulation.rooms),
@@ -251,10 +197,10 @@ def _summarise(
         spearman=None if spearman is None else round(spearman, 4),
         mean_abs_diff=None if mean_abs_diff is None else round(mean_abs_diff, 2),
         coverage_mean=_mean([student.coverage for student in students]),
-        frames=frames,
-        dropped=dropped,
+        frames=sum(camera.analysed for camera in view.cameras.values()),
+        dropped=sum(camera.dropped for camera in view.cameras.values()),
         report_paths=() if options.report is None else (str(options.report),),
-        database_url=servers.settings.require_database_url(),
+        database_url=plain_database_url(servers.settings.require_database_url()),
     )
     if options.report is not None:
         write_page(options.report, summary, students)
@@ -263,23 +209,3 @@ def _summarise(
 
 def _mean(values: list[float]) -> float | None:
     return round(sum(values) / len(values), 4) if values else None
-
-
-def _print(summary: Summary, students: list[Student], console: Console) -> None:
-    console.print(students_table(students))
-    console.print(
-        f"[bold]{summary.students} students[/], {summary.windows} windows, "
-        f"{summary.frames} frames analysed, {summary.dropped} dropped, "
-        f"first score after {summary.first_score_s} s.\n"
-        f"Agreement with the simulated truth: Spearman {summary.spearman}, "
-        f"mean difference {summary.mean_abs_diff} points "
-        f"(mean coverage {summary.coverage_mean}). [dim]({HEADING}: it proves the plumbing, not "
-        "accuracy on people)[/]",
-        highlight=False,
-    )
-    console.print(
-        f"\nAsk for more:\n  psql '{summary.database_url}'", highlight=False, soft_wrap=True
-    )
-    console.print(MORE_SQL, highlight=False, style="cyan")
-    for path in summary.report_paths:
-        console.print(f"\nThe lesson as a page: {path}", highlight=False)

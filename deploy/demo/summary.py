@@ -10,7 +10,6 @@ from typing import Final
 
 import numpy as np
 import sqlalchemy as sa
-from rich.table import Table
 from scipy.stats import spearmanr
 
 from deploy.demo.truth import SeatKey, TrueScores
@@ -35,14 +34,6 @@ STUDENTS: Final = sa.text(
     WHERE t.slug = :site AND lower(m.actual) >= to_timestamp(:since)
     GROUP BY r.slug, s.label, p.participation_id, p.present
     ORDER BY r.slug, s.label
-    """
-)
-FRAMES: Final = sa.text(
-    """
-    SELECT coalesce(sum(frames_analysed), 0) AS analysed,
-           coalesce(sum(frames_expired + frames_dead + frames_lost + frames_refused), 0) AS dropped
-    FROM camera_minutes c JOIN cameras k USING (camera_id) JOIN sites t USING (site_id)
-    WHERE t.slug = :site AND c.minute >= date_trunc('minute', to_timestamp(:since))
     """
 )
 
@@ -103,13 +94,6 @@ def read_students(
     ]
 
 
-def read_frames(engine: sa.Engine, site_id: str, since_s: float) -> tuple[int, int]:
-    """Frames analysed, and frames dropped for whatever reason."""
-    with engine.connect() as connection:
-        row = connection.execute(FRAMES, {"site": site_id, "since": since_s}).one()
-    return int(row.analysed), int(row.dropped)
-
-
 def agreement(students: Sequence[Student]) -> tuple[float | None, float | None]:
     """Spearman's rank correlation over all students, and the mean absolute difference.
 
@@ -127,24 +111,3 @@ def agreement(students: Sequence[Student]) -> tuple[float | None, float | None]:
         rank = float(spearmanr([p[0] for p in pairs], [p[1] for p in pairs]).statistic)
     difference = float(np.mean([abs(a - b) for a, b in covered])) if covered else None
     return rank, difference
-
-
-def students_table(students: Sequence[Student]) -> Table:
-    """The summary for a terminal."""
-    table = Table(
-        "room", "seat", "index", "truth", "coverage", "windows", title=f"Students ({HEADING})"
-    )
-    for s in students:
-        table.add_row(
-            s.room,
-            s.seat,
-            _points(s.score),
-            _points(s.true_score),
-            f"{s.coverage:.0%}",
-            str(s.windows),
-        )
-    return table
-
-
-def _points(value: float | None) -> str:
-    return "–" if value is None else f"{value:.0f}"

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from schemas.errors import MessageError
-from schemas.messages import CameraStatus, FrameFaces, RoomMessage, decode_room_message
+from schemas.messages import CameraStatus, EndOfStream, FrameFaces, RoomMessage, decode_room_message
 from schemas.site import Site
 from schemas.streams import faces_stream
 from schemas.transport import TransportDownError, connect, last_id, read_log
@@ -44,29 +44,35 @@ class CameraView:
     room_id: str
     state: str = "waiting"
     reason: str = ""
-    epoch: str = ""
-    last_seq: int = -1
     analysed: int = 0
     not_analysed: int = 0
     refused: int = 0
-    newest_seq: int = -1
+    sampled: dict[str, int] = field(default_factory=dict)  # frames of each epoch, by their seq
     recent: deque[tuple[float, int, float]] = field(default_factory=lambda: deque(maxlen=400))
 
     def feed(self, message: RoomMessage, now_s: float) -> None:
         """Take in one message about this camera."""
+        if isinstance(message, CameraStatus | EndOfStream):
+            self._count(message.epoch, message.last_seq)
         if isinstance(message, CameraStatus):
             self.state, self.reason = message.state, message.reason
-            self.epoch, self.last_seq = message.epoch, message.last_seq
             self.refused = message.refused
         elif isinstance(message, FrameFaces):
+            self._count(message.epoch, message.seq)
             if message.outcome == "analysed":
                 self.analysed += 1
                 lag_s = (message.analysed_at - message.captured_at) / 1e9
                 self.recent.append((now_s, len(message.faces), lag_s))
             else:
                 self.not_analysed += 1
-            if message.epoch == self.epoch:
-                self.newest_seq = max(self.newest_seq, message.seq)
+
+    @property
+    def dropped(self) -> int:
+        """Sampled frames that were not analysed; at the end, for then nothing is in flight."""
+        return sum(self.sampled.values()) - self.analysed
+
+    def _count(self, epoch: str, seq: int) -> None:
+        self.sampled[epoch] = max(self.sampled.get(epoch, 0), seq + 1)
 
     def row(self, now_s: float) -> tuple[str, str, str, str, str]:
         """State, frames per second, faces, lag and drops, as text."""

@@ -109,6 +109,15 @@ class EmbeddedPostgres:
         """Whether the server process lives."""
         return self._process is not None and self._process.poll() is None
 
+    def remembered_url(self) -> str | None:
+        """The url that `start` returned last, also while another process runs the server."""
+        try:
+            port = (self.folder / "port").read_text(encoding="utf-8").strip()
+            password = (self.folder / "password").read_text(encoding="utf-8").strip()
+        except OSError:
+            return None
+        return f"postgresql+psycopg://{USER}:{password}@{LOOPBACK}:{port}/{DATABASE}"
+
     @property
     def _data(self) -> Path:
         return self.folder / "data"
@@ -131,7 +140,7 @@ class EmbeddedPostgres:
         draft.mkdir(mode=0o700)
         if self._as_nobody:
             shutil.chown(draft, child_process.NOBODY, child_process.nobody_gid())
-        command = [_program("initdb"), "-D", str(draft), "-U", USER, "--auth=scram-sha-256"]
+        command = [program("initdb"), "-D", str(draft), "-U", USER, "--auth=scram-sha-256"]
         command += [f"--pwfile={self.folder / 'password'}", "--encoding=UTF8"]
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
         if not self._durable:
@@ -176,7 +185,7 @@ class EmbeddedPostgres:
         raise self._failure(complaint, port)
 
     def _command(self, port: int) -> list[str]:
-        command = [_program("postgres"), "-D", str(self._data), "-p", str(port)]
+        command = [program("postgres"), "-D", str(self._data), "-p", str(port)]
         command += ["-h", LOOPBACK, "-c", "unix_socket_directories="]
         for name, value in QUIET.items():
             command += ["-c", f"{name}={value}"]
@@ -230,7 +239,7 @@ def _nobody_uid() -> int:
     return pwd.getpwnam(child_process.NOBODY).pw_uid
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
     """The path of one of the wheel's programs, found without importing the wheel's own code.
 
     Raises:

@@ -89,10 +89,10 @@ def show_live(
     stop: threading.Event,
     until_s: float | None = None,
     on_look: Callable[[], None] = lambda: None,
-) -> None:
+) -> LiveView:
     """Show the table and watch over the services until `stop`, or until `until_s` (Unix time).
 
-    `on_look` is called about every second.
+    `on_look` is called about every second. Returns the view, to be updated and read further.
     """
     settings = stack.servers.settings
     engine = create_engine(settings.require_database_url())
@@ -112,6 +112,7 @@ def show_live(
                 next_plain_s = time.time() + PLAIN_EVERY_S
                 console.print(picture)
     engine.dispose()
+    return view
 
 
 def let_last_windows_through(stack: Stack, console: Console, stop: threading.Event) -> None:

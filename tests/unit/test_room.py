@@ -267,7 +267,8 @@ def without_frames(timed, first_s, last_s, *, down=False):
         if first_s <= at - 0.4 < last_s and kind == "FrameFaces":
             continue
         if down and kind == "CameraStatus" and first_s <= at < last_s:
-            message = status(at, message.last_seq, message.camera_id, "down")
+            kept.append((at, status(at, message.last_seq, message.camera_id, "down")))
+            continue
         kept.append((at, message))
     return kept
 

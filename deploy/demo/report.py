@@ -1,0 +1,66 @@
+"""The demo's last words on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+
+from deploy.demo.summary import HEADING, Student, Summary
+
+MORE_SQL: Final = """\
+SELECT r.name, s.label, w.window_start, w.score / 100.0 AS index, w.n_obs, w.n_exp,
+       w.missing_reason
+FROM attention_windows w JOIN participations p USING (participation_id)
+JOIN rooms r ON r.room_id = w.room_id LEFT JOIN seats s ON s.seat_id = p.seat_id
+ORDER BY 1, 2, 3;"""
+
+
+def print_summary(
+    summary: Summary, students: Sequence[Student], state: Path, console: Console
+) -> None:
+    """Print the students' scores beside the truth, the figures, and where to ask for more."""
+    console.print(students_table(students))
+    console.print(
+        f"[bold]{summary.students} students[/], {summary.windows} windows, "
+        f"{summary.frames} frames analysed, {summary.dropped} dropped, "
+        f"first score after {summary.first_score_s} s.\n"
+        f"Agreement with the simulated truth: Spearman {summary.spearman}, "
+        f"mean difference {summary.mean_abs_diff} points "
+        f"(mean coverage {summary.coverage_mean}). [dim]({HEADING}: it proves the plumbing, not "
+        "accuracy on people)[/]",
+        highlight=False,
+    )
+    for path in summary.report_paths:
+        console.print(f"\nThe lesson as a page: {path}", highlight=False)
+    console.print(
+        f"\nThe database stays in {state}. To ask it for more:\n"
+        f"  .venv/bin/facepose db shell --state {state}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.print(MORE_SQL, highlight=False, style="cyan")
+
+
+def students_table(students: Sequence[Student]) -> Table:
+    """The summary for a terminal."""
+    table = Table(
+        "room", "seat", "index", "truth", "coverage", "windows", title=f"Students ({HEADING})"
+    )
+    for s in students:
+        table.add_row(
+            s.room,
+            s.seat,
+            _points(s.score),
+            _points(s.true_score),
+            f"{s.coverage:.0%}",
+            str(s.windows),
+        )
+    return table
+
+
+def _points(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0f}"
