@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import typer
+import yaml
+from pydantic import ValidationError
 from rich.console import Console
 from rich.prompt import Confirm, Prompt
 
 from schemas.errors import SettingsError, SiteFileError
 from schemas.policy import PROFILES, describe_profiles
+from schemas.site import Camera, SiteInfo
 from schemas.site_file import parse_site
 
 TEMPLATE = """\
@@ -44,7 +47,7 @@ rooms:
 
 ROOM = """\
   - id: {room}
-    name: {room}
+    name: {name}
     cameras:
 {cameras}"""
 
@@ -79,59 +82,86 @@ def run_init(
     """
     if path.exists() and not force:
         raise SettingsError(f"{path} exists already; choose another name or use --force")
-    name = name or Prompt.ask("Name of the school", default="My school", console=console)
-    time_zone = time_zone or Prompt.ask("Time zone", default="Europe/Amsterdam", console=console)
+    name = name or str(Prompt.ask("Name of the school", default="My school", console=console))
+    time_zone = time_zone or _ask_time_zone(console)
     profile = profile or _ask_profile(console)
     rooms = _pairs(cameras) or _ask_cameras(console)
-    text = render(path.name, str(name), str(time_zone), profile, rooms)
+    text = render(path.name, name, time_zone, profile, rooms)
     try:
         parse_site(text, str(path))
     except SiteFileError as exc:
         raise SettingsError(f"those answers do not make a valid site file:\n{exc}") from exc
-    path.write_text(text, encoding="utf-8")
-    console.print(f"Wrote {path}. Next: look through it, then [bold]facepose check {path}[/bold]")
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as exc:
+        raise SettingsError(f"{path} cannot be written: {exc.strerror}") from exc
+    console.print(
+        f"Wrote {path}. Next: look through it, then run\n  facepose check {path}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 def render(
     file: str, name: str, time_zone: str, profile: str, cameras: Iterable[tuple[str, str]]
 ) -> str:
     """The text of a site file; `cameras` are pairs of room and url."""
-    rooms: dict[str, list[str]] = {}
+    urls: dict[str, list[str]] = {}
     for room, url in cameras:
-        rooms.setdefault(slug(room), []).append(url)
+        urls.setdefault(room.strip(), []).append(url)
+    ids = room_ids(urls)
     permitted = PROFILES.get(profile)
     locked = permitted is not None and permitted.expression == "locked"
     return TEMPLATE.format(
         file=file,
-        site_id=slug(name),
+        site_id=_plain(slug(name, "site")),
         name=_quoted(name),
         time_zone=_quoted(time_zone),
         profile=_quoted(profile),
         expression="false" if locked or profile in {"demo", "research"} else "true",
-        rooms="".join(_room(room, urls) for room, urls in rooms.items()),
-        first_room=next(iter(rooms), "room-1"),
+        rooms="".join(_room(ids[room], room, its) for room, its in urls.items()),
+        first_room=_plain(next(iter(ids.values()), "room-1")),
         activities="unknown lecture discussion seatwork exam groupwork break",
     )
 
 
-def slug(text: str) -> str:
-    """`text` as an id: lower case, letters, digits and dashes."""
+def slug(text: str, otherwise: str) -> str:
+    """`text` as an id: lower case, letters, digits and dashes; `otherwise` if none is left."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:48] or "site"
+    return re.sub(r"[^a-z0-9]+", "-", plain.lower())[:48].strip("-") or otherwise
 
 
-def _room(room: str, urls: list[str]) -> str:
+def room_ids(names: Iterable[str]) -> dict[str, str]:
+    """An id for each room's name, no id twice: names in other scripts leave nothing for a slug."""
+    ids: dict[str, str] = {}
+    for name in names:
+        wanted, number = slug(name, "room"), 2
+        chosen = wanted
+        while chosen in ids.values():
+            chosen, number = f"{wanted}-{number}", number + 1
+        ids[name] = chosen
+    return ids
+
+
+def _room(room_id: str, name: str, urls: list[str]) -> str:
+    # Camera ids are unique in the site, room ids too; "/" is in neither, but "-1" could be in both.
     cameras = "".join(
-        CAMERA.format(camera=f"{room}-{number}", url=_quoted(url))
+        CAMERA.format(camera=_plain(f"{room_id}.cam{number}"), url=_quoted(url))
         for number, url in enumerate(urls, start=1)
     )
-    return ROOM.format(room=room, cameras=cameras)
+    return ROOM.format(room=_plain(room_id), name=_quoted(name), cameras=cameras)
 
 
 def _quoted(text: str) -> str:
     """`text` as a YAML scalar that means just that text."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    scalar: str = yaml.safe_dump(text, default_style='"', allow_unicode=True, width=float("inf"))
+    return scalar.strip()
+
+
+def _plain(text: str) -> str:
+    """An id without quotes, where YAML does not read a number, a date or a yes in it."""
+    return text if yaml.safe_load(text) == text else _quoted(text)
 
 
 def _pairs(cameras: list[str]) -> list[tuple[str, str]]:
@@ -149,11 +179,42 @@ def _ask_profile(console: Console) -> str:
     return Prompt.ask("Which one", choices=list(PROFILES), console=console)
 
 
+def _ask_time_zone(console: Console) -> str:
+    return _ask_until(
+        lambda: str(Prompt.ask("Time zone", default="Europe/Amsterdam", console=console)),
+        lambda zone: SiteInfo(id="site", time_zone=zone),
+        console,
+    )
+
+
 def _ask_cameras(console: Console) -> list[tuple[str, str]]:
     cameras: list[tuple[str, str]] = []
     while True:
-        room = Prompt.ask("Room", default=f"room-{len(cameras) + 1}", console=console)
-        url = Prompt.ask("Its camera's RTSP address, or a film's path", console=console)
+        room = str(Prompt.ask("Room", default=f"room-{len(cameras) + 1}", console=console))
+        url = _ask_until(
+            lambda: Prompt.ask("Its camera's RTSP address, or a film's path", console=console),
+            lambda text: Camera(id="camera", url=text),
+            console,
+        )
         cameras.append((room, url))
         if not Confirm.ask("Another camera?", default=False, console=console):
             return cameras
+
+
+def _ask_until(
+    ask: Callable[[], str], check: Callable[[str], object], console: Console
+) -> str:
+    """Ask again while the answer would make a wrong site file: each answer costs typing."""
+    while True:
+        answer = ask()
+        try:
+            check(answer)
+        except ValidationError as exc:
+            for error in exc.errors(include_url=False, include_input=False):
+                console.print(_reason(error), style="red", markup=False, highlight=False)
+        else:
+            return answer
+
+
+def _reason(error: Mapping[str, object]) -> str:
+    return str(error["msg"]).removeprefix("Value error, ")
