@@ -26,6 +26,14 @@ import msgspec
 from aggregator.cameras import CameraState, Sighting, is_present
 from aggregator.claims import Sight
 from aggregator.errors import SnapshotError
+from aggregator.inbox import (
+    MAX_LEAD_NS,
+    NS,
+    Inbox,
+    Second,
+    is_nonsense,
+    without_expressions,
+)
 from aggregator.lesson import (
     attend,
     close_meeting,
@@ -49,28 +57,13 @@ from schemas.messages import (
     RoomPlan,
 )
 
-NS: Final = 1_000_000_000
 LATENESS_NS: Final = 5 * NS
-MAX_LEAD_NS: Final = 1 * NS  # captured_at moves the watermark up to this far ahead of its entry
-MAX_FUTURE_NS: Final = 10 * NS  # beyond, the time of a frame is nonsense
-MAX_FRAMES: Final = 64  # of one camera in one second
 MAX_PENDING: Final = 256  # control events that are not yet in force
 QUIET_S: Final = 120  # a longer hole in the log is not walked second by second
 SNAPSHOT_VERSION: Final = 1
 
-Status = CameraStatus | EndOfStream
 C = TypeVar("C", RoomPlan, ActivityChange)
-_RANK: Final = {"analysed": 0, "expired": 1, "dead": 2}
 _encode: Final = msgspec.msgpack.encode
-
-
-class Second(msgspec.Struct):
-    """What has arrived for one second that is not yet finalised."""
-
-    frames: dict[str, FrameFaces] = {}  # by camera/epoch/seq
-    per_camera: dict[str, int] = {}
-    statuses: list[CameraStatus] = []
-    ends: list[EndOfStream] = []
 
 
 class RoomState(msgspec.Struct):
@@ -85,7 +78,7 @@ class RoomState(msgspec.Struct):
     activity: str = ""  # set by a control event; "": the lesson's own
     plans: list[RoomPlan] = []  # not yet in force
     activities: list[ActivityChange] = []
-    buffer: dict[int, Second] = {}
+    inbox: Inbox = msgspec.field(default_factory=Inbox)
     cameras: dict[str, CameraState] = {}
     meeting: Meeting | None = None
     planned_until: int = 0  # end of the last meeting from the timetable
@@ -157,39 +150,23 @@ class Room:
         if isinstance(message, FrameFaces):
             self._put_frame(message, entry_ns)
         elif isinstance(message, CameraStatus | EndOfStream):
-            second = max(min(message.at, entry_ns + MAX_LEAD_NS) // NS, state.cursor)
-            waiting = state.buffer.setdefault(second, Second())
-            if len(waiting.statuses) + len(waiting.ends) >= MAX_FRAMES * 32:
+            if not state.inbox.put_status(message, entry_ns, state.cursor):
                 self._count("overflow")
-            elif isinstance(message, CameraStatus):
-                waiting.statuses.append(message)
-            else:
-                waiting.ends.append(message)
         elif isinstance(message, RoomPlan):
             state.plans = [*state.plans, message][-MAX_PENDING:]
         elif isinstance(message, ActivityChange):
             state.activities = [*state.activities, message][-MAX_PENDING:]
 
     def _put_frame(self, frame: FrameFaces, entry_ns: int) -> None:
-        state = self.state
         second = frame.captured_at // NS
-        if frame.captured_at > entry_ns + MAX_FUTURE_NS or min(frame.width, frame.height) < 1:
+        if is_nonsense(frame, entry_ns):
             self._count("nonsense")
-            return
-        if second < state.cursor:
+        elif second < self.state.cursor:
             self._late(frame, second)
-            return
-        waiting = state.buffer.setdefault(second, Second())
-        key = f"{frame.camera_id}/{frame.epoch}/{frame.seq}"
-        before = waiting.frames.get(key)
-        if before is None:
-            held = waiting.per_camera.get(frame.camera_id, 0)
-            if held >= MAX_FRAMES:
+        else:
+            kept = frame if self._may_keep_expressions() else without_expressions(frame)
+            if not self.state.inbox.put_frame(kept):
                 self._count("overflow")
-                return
-            waiting.per_camera[frame.camera_id] = held + 1
-        frame = frame if self._may_keep_expressions() else _without_expressions(frame)
-        waiting.frames[key] = min(frame, before or frame, key=_preference)
 
     def _late(self, frame: FrameFaces, second: int) -> None:
         """A frame behind the watermark: counted, never applied."""
@@ -230,7 +207,7 @@ class Room:
             state.meeting is None
             and state.cursor % 60 == 0
             and all(at // NS >= end for at in times)
-            and not any(second < end for second in state.buffer)
+            and state.inbox.is_empty_before(end)
         )
 
     def _next_event(self, end: int) -> int:
@@ -243,7 +220,7 @@ class Room:
     def _finalise(self, second: int) -> Rows:
         """All that one second means, in this order."""
         state = self.state
-        waiting = state.buffer.pop(second, None) or Second()
+        waiting = state.inbox.take(second)
         self._apply_controls(second)
         plan = state.plan
         if plan is None:
@@ -278,20 +255,20 @@ class Room:
         """Enter frames and statuses in the cameras' books; the analysed frames, sorted."""
         cameras = self.state.cameras
         analysed: dict[str, list[FrameFaces]] = {camera.camera_id: [] for camera in plan.cameras}
-        for frame in sorted(waiting.frames.values(), key=_frame_order):
+        for frame in waiting.sorted_frames():
             camera = cameras.get(frame.camera_id)
             if camera is None:
                 self._count("unknown_camera")
             elif camera.ledger.record(frame) and frame.outcome == "analysed":
                 analysed[frame.camera_id].append(frame)
                 camera.ended_at = 0
-        for status in sorted(waiting.statuses, key=_status_order):
+        for status in waiting.sorted_statuses():
             if (camera := cameras.get(status.camera_id)) is None:
                 self._count("unknown_camera")
             else:
                 camera.ledger.status(second, status)
                 camera.ended_at = 0 if status.state == "up" else camera.ended_at
-        for end in sorted(waiting.ends, key=_status_order):
+        for end in waiting.sorted_ends():
             if (camera := cameras.get(end.camera_id)) is not None:
                 camera.ledger.status(second, end)
                 camera.ended_at = second + bool(analysed[end.camera_id])
@@ -414,19 +391,6 @@ def _event_ns(message: RoomMessage, entry_ns: int) -> int:
     return entry_ns
 
 
-def _frame_order(frame: FrameFaces) -> tuple[int, str, str, int]:
-    return frame.captured_at, frame.camera_id, frame.epoch, frame.seq
-
-
-def _status_order(status: Status) -> tuple[int, str, bytes]:
-    return status.at, status.camera_id, _encode(status)
-
-
-def _preference(frame: FrameFaces) -> tuple[int, int, bytes]:
-    """Of two records of one frame the better one, the same in whatever order they came."""
-    return _RANK[frame.outcome], frame.analysed_at, _encode(frame)
-
-
 def _mask_bit(camera: CameraPlan) -> int:
     return camera.mask_bit
 
@@ -435,10 +399,3 @@ def _due(controls: Iterable[C], second: int) -> list[C]:
     """Control events in force at `second`, oldest first."""
     due = [control for control in controls if control.at // NS <= second]
     return sorted(due, key=lambda control: (control.at, _encode(control)))
-
-
-def _without_expressions(frame: FrameFaces) -> FrameFaces:
-    if all(face.expression is None for face in frame.faces):
-        return frame
-    bare = tuple(msgspec.structs.replace(face, expression=None) for face in frame.faces)
-    return msgspec.structs.replace(frame, faces=bare)

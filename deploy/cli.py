@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Final, NoReturn
@@ -244,9 +246,22 @@ def main() -> NoReturn:
         _fail(str(exc), exit_codes.CONFIG)
     except FacePoseError as exc:
         _fail(str(exc), exit_codes.UNAVAILABLE)
+    except OSError as exc:
+        if (sentence := _about_files(exc)) is None:
+            raise
+        _fail(sentence, exit_codes.UNAVAILABLE)
     except KeyboardInterrupt:
         sys.exit(130)
     sys.exit(exit_codes.OK)
+
+
+def _about_files(exc: OSError) -> str | None:
+    """A sentence about a file or disk that cannot be used; None for any other trouble."""
+    if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return f"the disk is full ({exc.filename or 'no file named'}): free some space, then retry"
+    if isinstance(exc.filename, str | os.PathLike):
+        return f"{os.fspath(exc.filename)} cannot be used: {exc.strerror}"
+    return None
 
 
 def _fail(text: str, status: int) -> NoReturn:
@@ -266,7 +281,13 @@ def _service(site_path: Path) -> tuple[Site, Settings]:
     if settings.metrics_port:
         from prometheus_client import start_http_server
 
-        start_http_server(settings.metrics_port, addr="127.0.0.1")
+        try:
+            start_http_server(settings.metrics_port, addr="127.0.0.1")
+        except OSError as exc:
+            raise SettingsError(
+                f"FACEPOSE_METRICS_PORT: port {settings.metrics_port} on 127.0.0.1 cannot be used "
+                f"({exc.strerror}): choose another one for each process, or 0 for none"
+            ) from exc
     return load_site(site_path), settings
 
 

@@ -145,9 +145,8 @@ def room_ids(names: Iterable[str]) -> dict[str, str]:
 
 
 def _room(room_id: str, name: str, urls: list[str]) -> str:
-    # Camera ids are unique in the site, room ids too; "/" is in neither, but "-1" could be in both.
     cameras = "".join(
-        CAMERA.format(camera=_plain(f"{room_id}.cam{number}"), url=_quoted(url))
+        CAMERA.format(camera=_plain(f"{room_id}-{number}"), url=_quoted(url))
         for number, url in enumerate(urls, start=1)
     )
     return ROOM.format(room=_plain(room_id), name=_quoted(name), cameras=cameras)
@@ -201,9 +200,7 @@ def _ask_cameras(console: Console) -> list[tuple[str, str]]:
             return cameras
 
 
-def _ask_until(
-    ask: Callable[[], str], check: Callable[[str], object], console: Console
-) -> str:
+def _ask_until(ask: Callable[[], str], check: Callable[[str], object], console: Console) -> str:
     """Ask again while the answer would make a wrong site file: each answer costs typing."""
     while True:
         answer = ask()

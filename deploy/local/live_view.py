@@ -133,10 +133,9 @@ class LiveView:
 
     def render(self, headline: str = "", restarts: Sequence[str] = ()) -> Group:
         """The tables as they stand."""
+        tables = self._cameras_table(), self._rooms_table()  # drawing the second may leave a note
         lines = [Text(line, style="yellow") for line in (self.note, *restarts) if line]
-        return Group(
-            Text(headline, style="bold"), self._cameras_table(), self._rooms_table(), *lines
-        )
+        return Group(Text(headline, style="bold"), *tables, *lines)
 
     def _cameras_table(self) -> Table:
         table = Table("camera", "room", "state", "fps", "faces", "lag", "drops", title="Cameras")

@@ -11,6 +11,7 @@ from typing import Final
 
 from pydantic import SecretStr
 
+from deploy.local.caretaker import Caretaker, EmbeddedServer
 from deploy.local.servers import EmbeddedPostgres, EmbeddedValkey, FolderLock
 from deploy.local.supervisor import Service, Supervisor
 from schemas.settings import Settings
@@ -20,6 +21,8 @@ CAMERA_MB: Final = 8  # kept seconds x fps x JPEG size is about 4 MB; twice that
 LEAST_MB: Final = 128
 
 SERVICES: Final = ("ingest", "worker", "aggregator")
+# Several processes cannot listen on one port: workers take the numbers after these two.
+METRICS_PORT_AFTER: Final = {"ingest": 0, "aggregator": 1, "worker": 2}
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class Servers:
 
     settings: Settings
     embedded: tuple[str, ...] = ()
+    folder: Path = Path()
+    caretaker: Caretaker | None = None
 
     @property
     def environment(self) -> dict[str, str]:
@@ -53,22 +58,35 @@ def running_servers(folder: Path, settings: Settings, cameras: int) -> Iterator[
         LocalError: the folder is in use, the disk is full, a server does not start.
     """
     urls: dict[str, SecretStr] = {}
+    started: dict[EmbeddedServer, str] = {}
     with ExitStack() as cleanup:
         cleanup.enter_context(FolderLock(folder))
         if settings.database_url is None:
             postgres = EmbeddedPostgres(folder / "postgres")
-            urls["database_url"] = SecretStr(postgres.start())
-            cleanup.callback(postgres.stop)
+            started[postgres] = cleanup.enter_context(_running(postgres))
+            urls["database_url"] = SecretStr(started[postgres])
         if settings.frames_url is None and settings.redis_url is None:
             frames_mb = max(LEAST_MB, cameras * CAMERA_MB)
             frames = EmbeddedValkey(folder / "frames", persistent=False, maxmemory_mb=frames_mb)
-            urls["frames_url"] = SecretStr(frames.start())
-            cleanup.callback(frames.stop)
+            started[frames] = cleanup.enter_context(_running(frames))
+            urls["frames_url"] = SecretStr(started[frames])
         if settings.faces_url is None and settings.redis_url is None:
             faces = EmbeddedValkey(folder / "faces", persistent=True, maxmemory_mb=LEAST_MB * 4)
-            urls["faces_url"] = SecretStr(faces.start())
-            cleanup.callback(faces.stop)
-        yield Servers(settings.model_copy(update=urls), tuple(urls))
+            started[faces] = cleanup.enter_context(_running(faces))
+            urls["faces_url"] = SecretStr(started[faces])
+        faces_url = urls["faces_url"].get_secret_value() if "faces_url" in urls else None
+        caretaker = Caretaker(started, faces_url)
+        yield Servers(settings.model_copy(update=urls), tuple(urls), folder, caretaker)
+
+
+@contextmanager
+def _running(server: EmbeddedServer) -> Iterator[str]:
+    """The started server's url; stopped at the end."""
+    url = server.start()
+    try:
+        yield url
+    finally:
+        server.stop()
 
 
 @dataclass
@@ -88,8 +106,24 @@ class Stack:
             for number in range(self.workers if service == "worker" else 1):
                 name = f"{service}-{number}" if service == "worker" else service
                 arguments = (service, str(self.site_path.absolute()))
-                self.supervisor.start(Service(name, arguments, self.servers.environment))
+                environment = {**self.servers.environment, **self._metrics_port(service, number)}
+                self.supervisor.start(Service(name, arguments, environment))
                 self._names.append(name)
+
+    def watch(self) -> None:
+        """Restart what died, servers first; call it about every second.
+
+        Raises:
+            LocalError: something does not start again; its text says what to do.
+        """
+        if self.servers.caretaker is not None:
+            self.servers.caretaker.look()
+        self.supervisor.watch()
+
+    def _metrics_port(self, service: str, number: int) -> dict[str, str]:
+        first = self.servers.settings.metrics_port
+        port = first + METRICS_PORT_AFTER[service] + number
+        return {"FACEPOSE_METRICS_PORT": str(port)} if first else {}
 
     def stop_ingest(self) -> None:
         """Close the cameras cleanly, so that the rest can finish what is under way."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -80,6 +82,7 @@ class Supervisor:
             ServiceRefusedError: a service ended because its configuration is wrong.
         """
         for child in self._children.values():
+            self._shorten_log(child.service.name)
             status = child.process.poll()
             if status is None:
                 if self._clock() - child.started_s > HEALTHY_AFTER_S:
@@ -153,6 +156,14 @@ class Supervisor:
     def _open_log(self, name: str) -> IO[bytes]:
         path = self.log_path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists() and path.stat().st_size > LOG_BYTES:
-            path.replace(path.with_suffix(".old.log"))
         return path.open("ab")
+
+    def _shorten_log(self, name: str) -> None:
+        """Set a long log aside, and the one set aside before is gone: years must not fill a disk.
+
+        Copied and emptied, not renamed: the service has it open, and appends wherever it ends.
+        """
+        path = self.log_path(name)
+        if path.exists() and path.stat().st_size > LOG_BYTES:
+            shutil.copyfile(path, path.with_suffix(".old.log"))
+            os.truncate(path, 0)

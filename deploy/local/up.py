@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shlex
 import threading
 import time
 from collections.abc import Callable
@@ -24,7 +25,8 @@ from schemas.transport import redact_url
 from workers import weights
 
 REFRESH_S: Final = 1.0
-PLAIN_EVERY_S: Final = 10.0
+FIRST_PLAIN_S: Final = 10.0
+PLAIN_EVERY_S: Final = 60.0
 LAST_WINDOWS_S: Final = 25.0
 
 RUNNING: Final = sa.text(
@@ -48,7 +50,7 @@ def run_up(
     Raises:
         FacePoseError: something needed for the start cannot be had; its text says what to do.
     """
-    pull_needed_weights(site)
+    pull_needed_weights(site, console)
     folder = state_folder(site_path, settings)
     with running_servers(folder, settings, sum(1 for _ in site.cameras())) as servers:
         prepare_database(site, servers, console)
@@ -56,7 +58,8 @@ def run_up(
         stack = Stack(site_path, site, servers, supervisor, workers)
         try:
             stack.start()
-            console.print(f"Logs: {folder / 'logs'}. Ctrl-C stops everything.", highlight=False)
+            _say(console, f"Logs:     {folder / 'logs'}")
+            _say(console, "Ctrl-C stops everything.")
             show_live(stack, console, stop)
             let_last_windows_through(stack, console, stop)
         finally:
@@ -64,11 +67,11 @@ def run_up(
     console.print("Stopped.")
 
 
-def pull_needed_weights(site: Site) -> None:
+def pull_needed_weights(site: Site, console: Console) -> None:
     """Pull the weights that this site's policy needs, and no others."""
-    weights.pull(
-        ["yunet", "face_landmarker", *(["mini_xception"] if site.rules.expression else [])]
-    )
+    names = ["yunet", "face_landmarker", *(["mini_xception"] if site.rules.expression else [])]
+    with console.status("weights") as status:
+        weights.pull(names, lambda name, step: status.update(f"weights {name}: {step}"))
 
 
 def prepare_database(site: Site, servers: Servers, console: Console) -> None:
@@ -79,8 +82,25 @@ def prepare_database(site: Site, servers: Servers, console: Console) -> None:
     engine = create_engine(url)
     report = sync_site(engine, site, at=now)
     engine.dispose()
-    console.print(report.text().splitlines()[-1], highlight=False)
-    console.print(f"Database: {redact_url(url)}", highlight=False)
+    _say(console, f"Tables:   {report.text().splitlines()[-1]}")
+    _say(console, f"Database: {_way_to_database(servers)}")
+
+
+def _way_to_database(servers: Servers) -> str:
+    """A command that opens the embedded database, or whose database it is; without a password."""
+    url = sa.engine.make_url(servers.settings.require_database_url())
+    if "database_url" not in servers.embedded:
+        return redact_url(str(url.set(drivername="postgresql")))
+    password = shlex.quote(str(servers.folder / "postgres" / "password"))
+    return (
+        f"PGPASSWORD=$(cat {password}) "
+        f"psql -h {url.host} -p {url.port} -U {url.username} {url.database}"
+    )
+
+
+def _say(console: Console, line: str) -> None:
+    """A line that can be copied whole, with nothing in it taken for markup."""
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def show_live(
@@ -99,9 +119,9 @@ def show_live(
     view = LiveView(stack.site, settings.require_faces_url(), engine)
     title = stack.site.site.name or stack.site.site.id
     with Live(console=console, auto_refresh=False, transient=True) as live:
-        next_plain_s = time.time() + PLAIN_EVERY_S
+        next_plain_s = time.time() + FIRST_PLAIN_S
         while not stop.wait(REFRESH_S) and (until_s is None or time.time() < until_s):
-            stack.supervisor.watch()
+            stack.watch()
             view.update()
             on_look()
             left = "" if until_s is None else f", {max(0, until_s - time.time()):.0f} s left"
@@ -125,7 +145,7 @@ def let_last_windows_through(stack: Stack, console: Console, stop: threading.Eve
     deadline_s = time.time() + LAST_WINDOWS_S
     engine = create_engine(stack.servers.settings.require_database_url())
     while time.time() < deadline_s and not stop.wait(0.5):
-        stack.supervisor.watch()
+        stack.watch()
         if not _meetings_running(engine, stack.site):
             break
     engine.dispose()

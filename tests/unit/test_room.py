@@ -10,7 +10,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from aggregator.errors import SnapshotError
-from aggregator.room import MAX_FRAMES, Room
+from aggregator.inbox import MAX_FRAMES
+from aggregator.room import Room
 from aggregator.rows import (
     AttentionMinuteRow,
     AttentionWindowRow,
@@ -325,7 +326,7 @@ def test_a_flood_for_one_second_is_bounded():
     timed += [(1.0, frame(1.0, seq, [])) for seq in range(5 * MAX_FRAMES)]
     room = Room.new("room-1")
     run(entries(timed), room)
-    assert len(room.state.buffer[START + 1].frames) == MAX_FRAMES
+    assert len(room.state.inbox.seconds[START + 1].frames) == MAX_FRAMES
     assert room.state.counts["overflow"] == 4 * MAX_FRAMES
 
 
