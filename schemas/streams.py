@@ -7,7 +7,7 @@
 | `faces:{p}:ROOM` | the room's log, every `RoomMessage` | faces | committed, at most 1 h |
 | `faces:{p}:ROOM:RUN` | the same for a recording's run | faces | committed |
 | `dead:{p}` | what could not be used: entry, error, origin, no picture | faces | newest 10,000 |
-| `seal:{p}:ROOM` | key that seals a room's snapshot where policy locks | faces | dies with the meeting |
+| `seal:{p}:ROOM` | key of a snapshot where policy locks rows | faces | dies with the meeting |
 
 `{p}` is a Redis Cluster hash tag, so that one partition's streams live on one node.
 """

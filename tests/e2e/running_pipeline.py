@@ -160,7 +160,7 @@ class Pipeline:
         """Wait for a scored window in every room that began after `since_s` (Unix time)."""
         self.until(
             lambda: (
-                {row.room for row in self.windows() if row.start >= since_s and row.score}
+                {row.room for row in self.windows() if row.start >= since_s and row.score is not None}
                 == set(self.entries)
             ),
             "scores of afterwards",
