@@ -15,7 +15,7 @@ import structlog
 
 from ingest.backoff import Backoff
 from ingest.camera_state import CameraState
-from ingest.camera_url import film_path, redact_url
+from ingest.camera_url import film_path
 from ingest.film import FilmSource
 from ingest.live import LiveSource
 from ingest.minute_log import MinuteLog
@@ -31,6 +31,7 @@ from ingest.publisher import (
 from ingest.reader import CameraReader
 from ingest.source import HostClocks, Source
 from ingest.supervisor import Supervisor
+from schemas.redaction import redact_url
 from schemas.settings import Settings
 from schemas.site import Camera, Room, Site
 from schemas.transport import Client, connect

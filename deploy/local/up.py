@@ -18,10 +18,10 @@ from deploy.local.live_view import LiveView
 from deploy.local.stack import Servers, Stack, running_servers, state_folder
 from deploy.local.supervisor import Supervisor
 from schemas.database import create_engine, upgrade
+from schemas.redaction import redact_url
 from schemas.settings import Settings
 from schemas.site import Site
 from schemas.sync import sync_site
-from schemas.transport import redact_url
 from workers import weights
 
 REFRESH_S: Final = 1.0

@@ -5,7 +5,7 @@ Every call touches streams of one hash tag, so that it also works on a cluster.
 
 from __future__ import annotations
 
-from schemas.transport.connection import Client, connect, redact_url, server_time_ns
+from schemas.transport.connection import Client, connect, server_time_ns
 from schemas.transport.dead_letters import dead_letter
 from schemas.transport.entries import Entry, entry_time_ns, id_before_ns, id_order
 from schemas.transport.failures import (
@@ -32,7 +32,7 @@ from schemas.transport.log import (
     read_logs,
     trim_below,
 )
-from schemas.transport.patience import back_off, wait_and_retry
+from schemas.transport.patience import back_off
 
 __all__ = [
     "Client",
@@ -58,10 +58,8 @@ __all__ = [
     "read_log",
     "read_logs",
     "reclaim",
-    "redact_url",
     "renew",
     "server_time_ns",
     "sweep",
     "trim_below",
-    "wait_and_retry",
 ]

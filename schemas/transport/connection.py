@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
 
 from schemas.errors import SettingsError
+from schemas.redaction import redact_url
 from schemas.transport.failures import translated
 
 Client = redis.Redis
@@ -26,7 +26,7 @@ def connect(url: str) -> Client:
 
     redis-py by itself retries 10 times, also after time-outs, which turns one hung read into a
     minute. Here one quick retry heals a connection that the server closed while idle; waiting
-    for a server that is away belongs to the caller, who can say so (`wait_and_retry`).
+    for a server that is away belongs to the caller, who can say so (`patience.back_off`).
 
     Raises:
         SettingsError: not such a url.
@@ -57,14 +57,3 @@ def server_time_ns(client: Client) -> int:
     with translated():
         seconds, microseconds = client.time()
     return int(seconds) * 1_000_000_000 + int(microseconds) * 1_000
-
-
-def redact_url(url: str) -> str:
-    """`url` without user, password and query, fit for a log."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port  # raises when the port is none, for instance half of a password
-    except ValueError:
-        return "(unreadable url)"
-    _, at, host = parts.netloc.rpartition("@")
-    return f"{parts.scheme}://{'***@' if at else ''}{host}{parts.path}"

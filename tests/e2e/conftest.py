@@ -91,9 +91,7 @@ def lesson(networks: None, service_environment: Path) -> Iterator[Lesson]:
             watch.stop()
             truth = TrueScores([f.truth_path for f in simulation.films], pipeline.started_at_ns)
             students = read_students(pipeline.engine, SITE, pipeline.started_at_ns / 1e9, truth)
-            yield Lesson(
-                pipeline, students, watch, frames.needles, frames.mean_bytes, restarts
-            )
+            yield Lesson(pipeline, students, watch, frames.needles, frames.mean_bytes, restarts)
         finally:
             watch.stop()
             pipeline.close()

@@ -12,7 +12,9 @@ from pathlib import Path
 import psutil
 
 # SOI and one of the segments that every real JPEG starts with; three bytes alone occur by chance.
-JPEG = re.compile(rb"\xff\xd8\xff(?:\xe0..JFIF\0|\xe1..Exif\0|\xdb\0[\x43\x84]|\xee..Adobe)", re.S)
+JPEG = re.compile(
+    rb"\xff\xd8\xff(?:\xe0..JFIF\0|\xe1..Exif\0|\xdb\0[\x43\x84]|\xee..Adobe)", re.DOTALL
+)
 PNG = re.compile(rb"\x89PNG\r\n\x1a\n")
 IN_MEMORY = ("/memfd:", "/dev/", "/proc/", "/sys/")
 EVERY_S = 0.05

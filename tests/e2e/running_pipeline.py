@@ -158,14 +158,12 @@ class Pipeline:
 
     def until_scored_after(self, since_s: float, timeout_s: float = 75) -> None:
         """Wait for a scored window in every room that began after `since_s` (Unix time)."""
-        self.until(
-            lambda: (
-                {row.room for row in self.windows() if row.start >= since_s and row.score is not None}
-                == set(self.entries)
-            ),
-            "scores of afterwards",
-            timeout_s,
-        )
+
+        def scored() -> bool:
+            after = [row for row in self.windows() if row.start >= since_s]
+            return {row.room for row in after if row.score is not None} == set(self.entries)
+
+        self.until(scored, "scores of afterwards", timeout_s)
 
     def last_words(self) -> str:
         names = [*self.supervisor.restarts]

@@ -21,7 +21,7 @@ from pydantic import SecretStr
 from deploy.local.stack import Servers
 from deploy.local.supervisor import Service, Supervisor
 from schemas.database import create_engine, upgrade
-from schemas.messages import RoomPlan, encode
+from schemas.messages import RoomMessage, RoomPlan, encode
 from schemas.settings import Settings
 from schemas.site_file import load_site
 from schemas.streams import faces_stream
@@ -69,9 +69,13 @@ class SideStage:
         """The lesson's log, as if this site's plan had been in force."""
         for room, entries in self.source.entries.items():
             for entry_id, message in entries:
-                if isinstance(message, RoomPlan):
-                    message = msgspec.structs.replace(message, policy=self.site.rules)
-                self.faces_client.xadd(faces_stream(room), dict(encode(message)), id=entry_id)
+                fields = dict(encode(self._under_own_policy(message)))
+                self.faces_client.xadd(faces_stream(room), fields, id=entry_id)
+
+    def _under_own_policy(self, message: RoomMessage) -> RoomMessage:
+        if isinstance(message, RoomPlan):
+            return msgspec.structs.replace(message, policy=self.site.rules)
+        return message
 
     def start(self, *services: str, **environment: str) -> None:
         for name in services:

@@ -38,7 +38,9 @@ def test_scores_agree_with_the_simulated_truth(lesson: Lesson):
 
 def test_every_seat_has_one_participation_and_every_room_one_meeting(pipeline):
     seats = sum(len(room.seats) for room in pipeline.simulation.rooms)
-    known = pipeline.rows("SELECT meeting_id, seat_id, present, identity_source FROM participations")
+    known = pipeline.rows(
+        "SELECT meeting_id, seat_id, present, identity_source FROM participations"
+    )
     assert len({(row.meeting_id, row.seat_id) for row in known}) == len(known) == seats
     assert {row.identity_source for row in known} == {"seat"}
     assert all(row.present for row in known)
@@ -67,7 +69,7 @@ def test_windows_are_whole_or_say_why_they_are_not(pipeline):
 def test_two_cameras_of_a_room_count_a_student_once(pipeline):
     both = [row for row in pipeline.windows() if row.room == "three"]
     masks = {row.cam_mask for row in both}
-    assert any(bin(mask).count("1") == 2 for mask in masks), masks
+    assert any(mask.bit_count() == 2 for mask in masks), masks
     assert len({(row.seat, row.start) for row in both}) == len(both)
 
 
@@ -90,7 +92,9 @@ def test_every_frame_is_accounted_for(pipeline):
 
 
 def test_the_lesson_has_its_summaries_minutes_and_expressions(pipeline):
-    students = pipeline.rows("SELECT present_s, observed_s, model_version FROM participation_summaries")
+    students = pipeline.rows(
+        "SELECT present_s, observed_s, model_version FROM participation_summaries"
+    )
     assert len(students) == 15
     assert all(0 < row.observed_s <= row.present_s for row in students)
     lessons = pipeline.rows("SELECT n_present, n_scored, model_version FROM meeting_summaries")

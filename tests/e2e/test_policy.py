@@ -146,7 +146,9 @@ def test_a_worker_with_permission_asks_for_the_network(
 
 
 def records(stage, room):
-    decoded = [decode_room_message(fields) for _, fields in stage.faces_client.xrange(faces_stream(room))]
+    decoded = [
+        decode_room_message(fields) for _, fields in stage.faces_client.xrange(faces_stream(room))
+    ]
     return [m for m in decoded if isinstance(m, FrameFaces) and m.outcome == "analysed"]
 
 

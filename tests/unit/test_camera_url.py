@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.camera_url import film_path, redact_url
+from ingest.camera_url import film_path
+from schemas.redaction import redact_url
 
 
 @pytest.mark.parametrize(

@@ -47,9 +47,7 @@ statuses = st.builds(
     state=st.sampled_from(["up", "down"]),
     last_seq=st.integers(-1, 2**40),
 )
-FRAME = m.Frame(
-    room_id="a", camera_id="b", epoch="e", seq=1, captured_at=2, width=640, height=480
-)
+FRAME = m.Frame(room_id="a", camera_id="b", epoch="e", seq=1, captured_at=2, width=640, height=480)
 
 
 @given(frame_faces | statuses | st.builds(m.Tick, room_id=slugs))
