@@ -32,7 +32,7 @@ class BatchLimits:
 
 
 class ReadWindow(Protocol[Item]):
-    """Reads at most `count` new entries from `streams`, waiting at most `block_ms`."""
+    """Reads at most `count` new entries in all from `streams`, waiting at most `block_ms`."""
 
     def __call__(self, streams: Sequence[str], count: int, block_ms: int | None) -> list[Item]:
         """New entries; `block_ms` None returns at once."""
@@ -80,11 +80,6 @@ class KeyRotation:
         start = self._next % len(active)
         self._next = (start + size) % len(active)
         return [active[(start + i) % len(active)] for i in range(size)]
-
-
-def fair_count(remaining: int, n_streams: int) -> int:
-    """COUNT that cannot overfill: `n_streams * COUNT <= remaining`, at least 1."""
-    return max(1, remaining // max(1, n_streams))
 
 
 class BatchReader:
@@ -137,7 +132,7 @@ class BatchReader:
             streams = self._rotation.window(min(remaining, unasked))
             if not streams:
                 break
-            batch += read(streams, fair_count(remaining, len(streams)), None)
+            batch += read(streams, remaining, None)
             unasked -= len(streams)
         return batch
 
@@ -148,4 +143,4 @@ class BatchReader:
             return []
         several_windows = len(self._rotation.active()) > len(streams)
         block_s = min(left_s, self._limits.window_block_s) if several_windows else left_s
-        return read(streams, fair_count(remaining, len(streams)), max(1, round(block_s * 1000)))
+        return read(streams, remaining, max(1, round(block_s * 1000)))

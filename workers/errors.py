@@ -10,7 +10,6 @@ WorkersError
     └── WeightsUnavailableError  no source answered
 """
 
-
 from schemas.errors import FacePoseError
 
 
