@@ -228,14 +228,17 @@ def db_sync(
 @db_app.command("shell", context_settings={"ignore_unknown_options": True})
 def db_shell(
     arguments: Annotated[list[str] | None, typer.Argument(help="Handed to psql.")] = None,
-    state: Annotated[Path, typer.Option(help="State folder of the embedded servers.")] = Path(
-        ".facepose"
-    ),
+    state: Annotated[
+        Path | None,
+        typer.Option(help="State folder of the embedded servers; else FACEPOSE_STATE, .facepose."),
+    ] = None,
 ) -> None:
     """Open psql on DATABASE_URL, or on the embedded database of a state folder."""
     from deploy.database_command import open_shell
 
-    raise typer.Exit(open_shell(_settings(), state, arguments or []))
+    settings = _settings()
+    folder = state or settings.state or Path(".facepose")
+    raise typer.Exit(open_shell(settings, folder, arguments or []))
 
 
 def main() -> NoReturn:

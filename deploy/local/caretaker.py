@@ -9,8 +9,8 @@ from typing import Final
 import redis
 import structlog
 
+from deploy.local.embedded_server import EmbeddedServer
 from deploy.local.errors import ServerStartError
-from deploy.local.servers import EmbeddedPostgres, EmbeddedValkey
 from schemas.transport import connect
 
 log = structlog.get_logger()
@@ -19,8 +19,6 @@ log = structlog.get_logger()
 # observations for weeks that the log itself has trimmed after an hour.
 REWRITE_EVERY_S: Final = 3600.0
 RETRY_REWRITE_S: Final = 60.0
-
-EmbeddedServer = EmbeddedPostgres | EmbeddedValkey
 
 
 class Caretaker:
@@ -60,7 +58,7 @@ class Caretaker:
 def _start_again(server: EmbeddedServer, url: str) -> None:
     """Start a server that died; it takes its old port, and so keeps its url."""
     log.warning(
-        f"the server in {server.folder} died; it is started again (its log: {server.log})",
+        f"the server in {server.folder} died; it is started again (its log is there)",
         action="server_died",
         folder=str(server.folder),
     )

@@ -11,7 +11,8 @@ from typing import Final
 
 from pydantic import SecretStr
 
-from deploy.local.caretaker import Caretaker, EmbeddedServer
+from deploy.local.caretaker import Caretaker
+from deploy.local.embedded_server import EmbeddedServer
 from deploy.local.servers import EmbeddedPostgres, EmbeddedValkey, FolderLock
 from deploy.local.supervisor import Service, Supervisor
 from schemas.settings import Settings

@@ -18,6 +18,7 @@ import structlog
 from deploy import exit_codes
 from deploy.local.child_process import guarded
 from deploy.local.errors import LocalError
+from schemas.errors import SettingsError
 
 log = structlog.get_logger()
 
@@ -27,7 +28,7 @@ HEALTHY_AFTER_S: Final = 60.0
 LOG_BYTES: Final = 20 << 20
 
 
-class ServiceRefusedError(LocalError):
+class ServiceRefusedError(LocalError, SettingsError):
     """A service says that its configuration is wrong: starting it again would not help."""
 
 

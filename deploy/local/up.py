@@ -19,7 +19,7 @@ from deploy.local.stack import Servers, Stack, running_servers, state_folder
 from deploy.local.supervisor import Supervisor
 from schemas.database import create_engine, upgrade
 from schemas.redaction import redact_url
-from schemas.settings import Settings
+from schemas.settings import Settings, plain_database_url
 from schemas.site import Site
 from schemas.sync import sync_site
 from workers import weights
@@ -88,14 +88,9 @@ def prepare_database(site: Site, servers: Servers, console: Console) -> None:
 
 def _way_to_database(servers: Servers) -> str:
     """A command that opens the embedded database, or whose database it is; without a password."""
-    url = sa.engine.make_url(servers.settings.require_database_url())
     if "database_url" not in servers.embedded:
-        return redact_url(str(url.set(drivername="postgresql")))
-    password = shlex.quote(str(servers.folder / "postgres" / "password"))
-    return (
-        f"PGPASSWORD=$(cat {password}) "
-        f"psql -h {url.host} -p {url.port} -U {url.username} {url.database}"
-    )
+        return redact_url(plain_database_url(servers.settings.require_database_url()))
+    return f"facepose db shell --state {shlex.quote(str(servers.folder))}"
 
 
 def _say(console: Console, line: str) -> None:

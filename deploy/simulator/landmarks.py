@@ -16,11 +16,9 @@ LEFT_LOWER_LID: Final = (33, 7, 163, 144, 145, 153, 154, 155, 133)
 RIGHT_UPPER_LID: Final = (263, 466, 388, 387, 386, 385, 384, 398, 362)
 RIGHT_LOWER_LID: Final = (263, 249, 390, 373, 374, 380, 381, 382, 362)
 
-# The second ring round each eye: the fold above and the bag below.
+# The second ring above each eye.
 LEFT_UPPER_FOLD: Final = (130, 247, 30, 29, 27, 28, 56, 190, 243)
-LEFT_LOWER_FOLD: Final = (130, 25, 110, 24, 23, 22, 26, 112, 243)
 RIGHT_UPPER_FOLD: Final = (359, 467, 260, 259, 257, 258, 286, 414, 463)
-RIGHT_LOWER_FOLD: Final = (359, 255, 339, 254, 253, 252, 256, 341, 463)
 
 LEFT_BROW: Final = (70, 63, 105, 66, 107, 55, 65, 52, 53, 46)
 RIGHT_BROW: Final = (300, 293, 334, 296, 336, 285, 295, 282, 283, 276)
@@ -56,7 +54,3 @@ LEFT_CHEEK: Final = 50
 RIGHT_CHEEK: Final = 280
 NOSTRILS: Final = (98, 327)
 NOSE_BASE: Final = 2
-
-# The six points of the eye aspect ratio: two corners, two above, two below.
-LEFT_EAR_POINTS: Final = (33, 133, 160, 158, 144, 153)
-RIGHT_EAR_POINTS: Final = (362, 263, 385, 387, 380, 373)

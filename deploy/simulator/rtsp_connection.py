@@ -6,6 +6,7 @@ States: fresh → SETUP → ready → PLAY → playing → TEARDOWN, end of film
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Mapping
 from typing import Final, Protocol
@@ -75,6 +76,8 @@ class Connection:
                 self._player.cancel()
                 await asyncio.gather(self._player, return_exceptions=True)
             self._writer.transport.abort()
+            with contextlib.suppress(ConnectionError):
+                await self._writer.wait_closed()  # until the socket is really gone
 
     async def _answer_requests(self) -> None:
         try:

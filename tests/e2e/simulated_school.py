@@ -18,7 +18,7 @@ def two_rooms() -> Simulation:
         1.0,
         build_room(
             "twelve", "Twelve seats (simulated)", rows=3, columns=4,
-            camera_offsets_m=(0.4,), width=960, height=540,
+            camera_offsets_m=(0.4,), width=1120, height=630,
         ),
         build_room(
             "three", "Three seats (simulated)", rows=1, columns=3,

@@ -4,6 +4,7 @@ It proves the plumbing, never accuracy on people: the pose fit uses the mesh tha
 """
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -29,12 +30,24 @@ def pipeline(lesson: Lesson):
 
 def test_scores_agree_with_the_simulated_truth(lesson: Lesson):
     covered = [s for s in lesson.students if s.score is not None and s.coverage >= 0.5]
-    assert len(covered) >= 0.8 * len(lesson.students)
+    assert len(covered) >= 0.7 * len(lesson.students)
     spearman, mean_abs_diff = agreement(lesson.students)
     assert mean_abs_diff is not None
     assert mean_abs_diff <= 10.0, lesson.students
     assert spearman is not None
-    assert spearman >= 0.6, lesson.students  # 15 students, half a minute each: the demo asks for .9
+    assert spearman >= 0.9, lesson.students
+
+
+def test_the_scores_of_another_student_do_not_agree(lesson: Lesson):
+    """The comparison can fail: everybody beside the neighbour's truth."""
+    neighbours = [*lesson.students[1:], lesson.students[0]]
+    mixed_up = [
+        replace(student, true_score=other.true_score)
+        for student, other in zip(lesson.students, neighbours, strict=True)
+    ]
+    _, mean_abs_diff = agreement(mixed_up)
+    assert mean_abs_diff is not None
+    assert mean_abs_diff > 10.0
 
 
 def test_every_seat_has_one_participation_and_every_room_one_meeting(pipeline):
@@ -99,7 +112,7 @@ def test_every_frame_is_accounted_for(pipeline):
         assert row.published == row.analysed + row.expired + row.dead + row.lost
         assert row.published + row.refused == sampled[camera]  # nothing is in flight any more
         assert row.analysed == analysed[camera]
-        assert row.published >= 0.9 * 2 * pipeline.simulation.duration_s
+        assert row.published >= 0.7 * 2 * pipeline.simulation.duration_s
         assert row.dead == row.refused == row.reconnects == 0
         assert row.analysed >= 0.8 * row.published
 

@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
+import psutil
 import pytest
 import redis
 import sqlalchemy as sa
@@ -30,9 +32,20 @@ PLAYED_S = 60.0  # seats lock after 30 s
 TURNED_DEG = 15.0
 
 
+@dataclass(frozen=True)
+class Run:
+    """What came of it: the database, the observations by room, how it ended."""
+
+    engine: sa.Engine
+    frames: dict[str, list[FrameFaces]]
+    status: int
+    processes_left: list[list[str]]
+    output: str
+
+
 @pytest.fixture(scope="module")
 def run(real_data, networks, service_environment, valkey_server, tmp_path_factory):
-    """`facepose up` for a minute, ended by SIGTERM: its rows, its output, its observations."""
+    """`facepose up` for a minute, ended by SIGTERM: its rows, its observations, its end."""
     folder = tmp_path_factory.mktemp("people")
     site_path = folder / "site.yaml"
     site_path.write_text(yaml.safe_dump(site(real_data)), encoding="utf-8")
@@ -50,16 +63,23 @@ def run(real_data, networks, service_environment, valkey_server, tmp_path_factor
             frames = watch(client, process, output)
             process.send_signal(signal.SIGTERM)
             status = process.wait(90)
+            left = processes_of(folder)
         finally:
             process.kill()
             process.wait()
     server = EmbeddedPostgres(folder / ".facepose" / "postgres")
     engine = create_engine(server.start())
     try:
-        yield engine, frames, status, output.read_text(encoding="utf-8")
+        yield Run(engine, frames, status, left, output.read_text(encoding="utf-8"))
     finally:
         engine.dispose()
         server.stop()
+
+
+def processes_of(folder):
+    """Processes that name the folder, as every service and server of its site does."""
+    lines = [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
+    return [line for line in lines if any(str(folder) in word for word in line)]
 
 
 def site(real_data):
@@ -106,26 +126,28 @@ def rows(engine, query):
 
 
 def test_as_many_people_took_part_as_one_sees(run):
-    engine, _, status, output = run
-    assert status == 0, output
-    assert "Stopped." in output
-    assert "Traceback" not in output
     taking_part = rows(
-        engine,
+        run.engine,
         """
         SELECT slug, count(*) AS people FROM participations
         JOIN meetings USING (meeting_id) JOIN rooms r USING (room_id) GROUP BY slug ORDER BY slug
         """,
     )
     assert [tuple(row) for row in taking_part] == [("classroom", 4), ("pair", 2)]
-    meetings = rows(engine, "SELECT status, count(*) FROM meetings GROUP BY status")
+    meetings = rows(run.engine, "SELECT status, count(*) FROM meetings GROUP BY status")
     assert [tuple(row) for row in meetings] == [("held", 2)]
 
 
+def test_up_stops_cleanly_and_leaves_no_process_behind(run):
+    assert run.status == 0, run.output
+    assert "Stopped." in run.output
+    assert "Traceback" not in run.output
+    assert run.processes_left == []
+
+
 def test_she_looks_to_the_left_of_the_picture_and_he_to_the_right(run):
-    engine, frames, _, _ = run
     windows = rows(
-        engine,
+        run.engine,
         """
         SELECT participation_id, array_agg(yaw_med_cd) AS yaws FROM attention_windows
         JOIN rooms USING (room_id) WHERE slug = 'pair' AND n_obs >= 5 GROUP BY participation_id
@@ -134,14 +156,13 @@ def test_she_looks_to_the_left_of_the_picture_and_he_to_the_right(run):
     medians = sorted(median(row.yaws) / 100 for row in windows)
     assert len(medians) == 2
     assert medians[0] < -10 < 0 < medians[1]
-    left, right = faces_from_the_left(frames["pair"], 2)
+    left, right = faces_from_the_left(run.frames["pair"], 2)
     assert medians == pytest.approx([median_yaw(left), median_yaw(right)], abs=8)
 
 
 def test_the_man_on_the_right_turns_his_head_to_the_left_and_back(run):
     """In each loop of 3 s he looks into the room, turns to the left and back again."""
-    _, frames, _, _ = run
-    people = faces_from_the_left(frames["classroom"], 4)
+    people = faces_from_the_left(run.frames["classroom"], 4)
     right = [face.yaw_deg for face in people[3] if face.yaw_deg is not None]
     away = [yaw < -TURNED_DEG for yaw in right]
     turns = sum(not before and after for before, after in pairwise(away))

@@ -23,15 +23,16 @@ PATIENCE_S = 60.0
 class Up:
     """A running `facepose up` in a folder of its own."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **variables: str) -> None:
         kept = {name: value for name, value in os.environ.items() if name not in SETTINGS}
         self.folder = folder
         self.output = folder / "up.log"
+        self._logged_before = {path.stem: len(path.read_text()) for path in self._logs.glob("*")}
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "deploy", "up", "site.yaml"],
                 cwd=folder,
-                env={**kept, "PYTHONPATH": str(ROOT), "FACEPOSE_DEVICE": "cpu"},
+                env={**kept, "PYTHONPATH": str(ROOT), "FACEPOSE_DEVICE": "cpu", **variables},
                 stdout=output,
                 stderr=output,
             )
@@ -41,8 +42,14 @@ class Up:
         return self.output.read_text(encoding="utf-8")
 
     def log(self, service: str) -> str:
-        path = self.folder / ".facepose" / "logs" / f"{service}.log"
-        return path.read_text(encoding="utf-8") if path.exists() else ""
+        """What a service wrote since this start."""
+        path = self._logs / f"{service}.log"
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        return text[self._logged_before.get(service, 0) :]
+
+    @property
+    def _logs(self) -> Path:
+        return self.folder / ".facepose" / "logs"
 
     def family(self) -> list[psutil.Process]:
         """Every process that belongs to it, those below its children too."""
@@ -76,8 +83,8 @@ def start(tmp_path, weights) -> Iterator[Callable[[], Up]]:
     (tmp_path / "site.yaml").write_text(text)
     started: list[Up] = []
 
-    def start_one() -> Up:
-        started.append(Up(tmp_path))
+    def start_one(**variables: str) -> Up:
+        started.append(Up(tmp_path, **variables))
         return started[-1]
 
     yield start_one
@@ -128,6 +135,17 @@ def test_ctrl_c_ends_it_and_the_next_start_finds_the_same_database(start):
 
 
 @pytest.mark.slow
+def test_a_service_that_refuses_its_settings_ends_the_start_with_its_words(start):
+    up = start(FRAMES_URL="http://me:hunter2@127.0.0.1/")
+    assert up.process.wait(PATIENCE_S) == 78
+    assert "ingest cannot start:" in up.told
+    assert "is not the url of a Redis server" in up.told
+    assert "Traceback" not in up.told
+    assert "hunter2" not in up.told
+    assert_gone([], up.folder)
+
+
+@pytest.mark.slow
 def test_a_killed_worker_is_started_again(start):
     up = start()
     up.wait(lambda: "worker_ready" in up.log("worker-0"))
@@ -149,8 +167,8 @@ def test_a_killed_server_is_started_again_and_work_resumes(start, server):
     killed.kill()
     up.wait(lambda: f"the server in {up.folder / '.facepose' / server} died" in up.told)
     up.wait(lambda: _server(up, server) not in (None, killed))
-    minutes = _frames_analysed(up)
-    up.wait(lambda: _frames_analysed(up) > minutes)
+    before = _position(up)
+    up.wait(lambda: _position(up) > max(before, (1, 0)))
     assert up.terminate() == 0
     assert "Traceback" not in up.told
 
@@ -191,8 +209,8 @@ def _server(up: Up, name: str) -> psutil.Process | None:
     return found[0] if found else None
 
 
-def _frames_analysed(up: Up) -> int:
-    """Frames that stand in PostgreSQL as analysed; 0 while it is away."""
+def _position(up: Up) -> tuple[int, ...]:
+    """How far in the room's log the rows of PostgreSQL stand; () while it is away."""
     state = up.folder / ".facepose" / "postgres"
     try:
         with psycopg.connect(
@@ -203,10 +221,10 @@ def _frames_analysed(up: Up) -> int:
             dbname="facepose",
             connect_timeout=2,
         ) as connection:
-            row = connection.execute("SELECT sum(frames_analysed) FROM camera_minutes").fetchone()
+            row = connection.execute("SELECT max(position) FROM room_state").fetchone()
     except psycopg.OperationalError:
-        return 0
-    return int(row[0] or 0)
+        return ()
+    return tuple(int(part) for part in (row[0] or "0-0").split("-"))
 
 
 def _words(process: psutil.Process) -> set[str]:

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 import typer
+from sqlalchemy import make_url
 from typer.testing import CliRunner
 
 from deploy import cli
 from deploy.cli import app
 from deploy.init import render
+from deploy.local.servers import EmbeddedPostgres
 from tests.fixtures_films import write_film
 
 SECRET = "hunter2"
@@ -266,6 +268,26 @@ def test_a_metrics_port_in_use_is_a_sentence(facepose, site):
         )
     assert run.returncode == 78
     assert_is_a_sentence(run.stderr, f"FACEPOSE_METRICS_PORT: port {port} on 127.0.0.1")
+
+
+def test_a_shell_on_a_database_that_is_not_there_is_status_69(facepose, site):
+    run = facepose("db", "shell", "--state", "none", folder=site)
+    assert run.returncode == 69
+    assert_is_a_sentence(run.stderr, "no embedded database in none; name its folder with --state")
+
+
+def test_the_shell_opens_the_embedded_database_whether_it_runs_or_not(site):
+    server = EmbeddedPostgres(site / "state" / "postgres", durable=False)
+    password = make_url(server.start()).password
+    ask = ("db", "shell", "--", "-Atc", "SELECT current_database()")
+    try:
+        running = facepose_process(*ask, folder=site, FACEPOSE_STATE="state")
+    finally:
+        server.stop()
+    stopped = facepose_process(*ask, folder=site, FACEPOSE_STATE="state")
+    for run in (running, stopped):
+        assert (run.returncode, run.stdout, run.stderr) == (0, "facepose\n", "")
+    assert password not in running.stdout + stopped.stdout
 
 
 def test_as_a_process_of_its_own_it_ends_the_same_way(site):
