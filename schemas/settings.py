@@ -1,4 +1,4 @@
-"""Settings of a process, from environment variables (or a `.env` file beside the site file).
+"""Settings of a process, from environment variables.
 
 | variable | meaning | default |
 |---|---|---|

@@ -58,7 +58,7 @@ def wait_for_worker(stack: Stack, stop: threading.Event) -> None:
     _room, camera = next(stack.site.cameras())
     deadline_s = time.monotonic() + WORKER_READY_S
     while time.monotonic() < deadline_s and not stop.wait(0.2):
-        stack.supervisor.watch()
+        stack.watch()
         stream = frames_stream(camera.id)
         if client.exists(stream) and any(
             group["consumers"] for group in client.xinfo_groups(stream) if _is_ours(group["name"])

@@ -125,6 +125,7 @@ def _run_lesson(
     )
     view = show_live(stack, console, stop, until_s, on_look=first.look)
     if stop.is_set():
+        console.print("Stopped before the lesson's end: no summary.")
         stack.stop()
         return None
     let_last_windows_through(stack, console, stop)

@@ -72,10 +72,10 @@ class Connection:
             await requests
         finally:
             requests.cancel()
+            self._writer.transport.abort()  # before any wait: the server may cancel us there
             if self._player is not None:
                 self._player.cancel()
                 await asyncio.gather(self._player, return_exceptions=True)
-            self._writer.transport.abort()
             with contextlib.suppress(ConnectionError):
                 await self._writer.wait_closed()  # until the socket is really gone
 

@@ -26,7 +26,7 @@ LOOKS_A_PIECE = 20  # every so many-th look takes a piece of each camera's newes
 
 @dataclass(frozen=True)
 class Lesson:
-    """A lesson that is over; its servers and the aggregator still run.
+    """A lesson that is over; only its servers still run.
 
     Attributes:
         pipeline: servers and log.
@@ -91,6 +91,7 @@ def lesson(networks: None, service_environment: Path) -> Iterator[Lesson]:
             restarts = dict(pipeline.supervisor.restarts)
             pipeline.end_lesson()
             watch.stop()
+            pipeline.supervisor.stop()  # the servers stay for the tests that read
             truth = TrueScores([f.truth_path for f in simulation.films], pipeline.started_at_ns)
             students = read_students(pipeline.engine, SITE, pipeline.started_at_ns / 1e9, truth)
             yield Lesson(

@@ -68,6 +68,13 @@ def meetings_open(pipeline: Pipeline) -> bool:
     return bool(pipeline.rows("SELECT 1 FROM meetings WHERE status = 'running'"))
 
 
+def assert_no_service_stumbled(pipeline: Pipeline) -> None:
+    """An absent server is a sentence in the log, no traceback."""
+    for name in ("ingest", "worker-0", "aggregator"):
+        log = pipeline.supervisor.log_path(name).read_text(encoding="utf-8")
+        assert "Traceback" not in log, log[-4000:]
+
+
 def inside(pipeline: Pipeline, start_s: float, end_s: float):
     return [row for row in pipeline.windows() if start_s <= row.start and row.start + 10 <= end_s]
 
@@ -98,6 +105,7 @@ def test_servers_that_hang_for_20_s_cost_only_what_they_hid(pipeline):
     assert_nothing_is_doubled(pipeline)
     assert_rows_are_those_of_the_log(pipeline)
     assert_books_close(pipeline)
+    assert_no_service_stumbled(pipeline)
 
 
 def test_servers_that_are_killed_and_come_back_after_20_s_are_used_again(pipeline):
@@ -115,6 +123,7 @@ def test_servers_that_are_killed_and_come_back_after_20_s_are_used_again(pipelin
     assert set(pipeline.supervisor.restarts.values()) <= {0}
     assert_nothing_is_doubled(pipeline)
     assert_books_close(pipeline)
+    assert_no_service_stumbled(pipeline)
 
 
 def test_killed_services_are_restarted_and_leave_no_trace_in_the_rows(pipeline):
@@ -131,3 +140,4 @@ def test_killed_services_are_restarted_and_leave_no_trace_in_the_rows(pipeline):
     assert_nothing_is_doubled(pipeline)
     assert_rows_are_those_of_the_log(pipeline)
     assert_books_close(pipeline)
+    assert_no_service_stumbled(pipeline)
