@@ -27,6 +27,14 @@ from schemas.partitions import DAYS_AHEAD, ensure_partitions
 
 _MIGRATION_LOCK: Final = 0x0FACE_0001
 _CONNECT_TIMEOUT_S: Final = 5
+# A host that vanishes without a word would otherwise hold a session for many minutes.
+_NOTICE_A_DEAD_HOST: Final = {
+    "application_name": "facepose",
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 
 
 class DatabaseError(FacePoseError):
@@ -62,7 +70,7 @@ def create_engine(url: str, *, pooled: bool = True) -> Engine:
     pool: dict[str, Any] = {"pool_pre_ping": True} if pooled else {"poolclass": NullPool}
     engine = sqlalchemy.create_engine(
         parsed.set(drivername="postgresql+psycopg"),
-        connect_args={"connect_timeout": _CONNECT_TIMEOUT_S, "application_name": "facepose"},
+        connect_args={"connect_timeout": _CONNECT_TIMEOUT_S, **_NOTICE_A_DEAD_HOST},
         **pool,
     )
     event.listen(engine, "connect", _use_utc)

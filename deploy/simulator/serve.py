@@ -10,7 +10,7 @@ from typing import Final
 from deploy.local.errors import LocalError
 from deploy.simulator.rtsp_server import RtspServer, run
 
-LEAD_NS: Final = 3_000_000_000  # readers connect before the first picture, so that none is missed
+LEAD_NS: Final = 5_000_000_000  # readers connect before the first picture, so that none is missed
 
 
 def serve_films(folder: Path, *, port: int, announce: Path | None, loop: bool) -> None:
