@@ -128,7 +128,8 @@ def _run_lesson(
         console.print("Stopped before the lesson's end: no summary.")
         stack.stop()
         return None
-    let_last_windows_through(stack, console, stop)
+    # The log is trimmed behind the aggregator, so the view must not fall behind it.
+    let_last_windows_through(stack, console, stop, on_look=view.update)
     first.look()
     view.update()
     truth = TrueScores([film.truth_path for film in simulation.films], cameras.started_at_ns)

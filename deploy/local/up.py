@@ -130,8 +130,16 @@ def show_live(
     return view
 
 
-def let_last_windows_through(stack: Stack, console: Console, stop: threading.Event) -> None:
-    """Close the cameras, then give worker and aggregator the time to write what is under way."""
+def let_last_windows_through(
+    stack: Stack,
+    console: Console,
+    stop: threading.Event,
+    on_look: Callable[[], None] = lambda: None,
+) -> None:
+    """Close the cameras, then give worker and aggregator the time to write what is under way.
+
+    `on_look` is called twice a second.
+    """
     stack.stop_ingest()
     stop.clear()
     console.print(
@@ -141,6 +149,7 @@ def let_last_windows_through(stack: Stack, console: Console, stop: threading.Eve
     engine = create_engine(stack.servers.settings.require_database_url())
     while time.time() < deadline_s and not stop.wait(0.5):
         stack.watch()
+        on_look()
         if not _meetings_running(engine, stack.site):
             break
     engine.dispose()
