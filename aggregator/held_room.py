@@ -8,7 +8,8 @@ import structlog
 
 from aggregator.errors import SnapshotError
 from aggregator.leases import Lease
-from aggregator.room import SNAPSHOT_VERSION, Room
+from aggregator.room import Room
+from aggregator.room_state import SNAPSHOT_VERSION
 from aggregator.rows import Rows
 from aggregator.sealing import Sealer
 from aggregator.store import Store, StoredState

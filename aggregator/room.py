@@ -17,7 +17,6 @@ All state is in `RoomState`; a snapshot of it after any entry, restored, goes on
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable
 from typing import Final, TypeVar
 
@@ -25,11 +24,9 @@ import msgspec
 
 from aggregator.cameras import CameraState, Sighting, is_present
 from aggregator.claims import Sight
-from aggregator.errors import SnapshotError
 from aggregator.inbox import (
     MAX_LEAD_NS,
     NS,
-    Inbox,
     Second,
     is_nonsense,
     without_expressions,
@@ -46,6 +43,7 @@ from aggregator.lesson import (
 from aggregator.meetings import next_planned_start, planned_at
 from aggregator.people import Meeting
 from aggregator.results import meeting_row
+from aggregator.room_state import SNAPSHOT_VERSION, RoomState, pack, unpack
 from aggregator.rows import Rows, is_per_student
 from schemas.messages import (
     ActivityChange,
@@ -60,29 +58,9 @@ from schemas.messages import (
 LATENESS_NS: Final = 5 * NS
 MAX_PENDING: Final = 256  # control events that are not yet in force
 QUIET_S: Final = 120  # a longer hole in the log is not walked second by second
-SNAPSHOT_VERSION: Final = 1
 
 C = TypeVar("C", RoomPlan, ActivityChange)
 _encode: Final = msgspec.msgpack.encode
-
-
-class RoomState(msgspec.Struct):
-    """Everything that a room remembers."""
-
-    room_id: str
-    run_id: str
-    position: str = "0-0"  # last entry that was fed
-    high_ns: int = 0  # the watermark + lateness
-    cursor: int = 0  # next second to finalise; 0: nothing was fed
-    plan: RoomPlan | None = None
-    activity: str = ""  # set by a control event; "": the lesson's own
-    plans: list[RoomPlan] = []  # not yet in force
-    activities: list[ActivityChange] = []
-    inbox: Inbox = msgspec.field(default_factory=Inbox)
-    cameras: dict[str, CameraState] = {}
-    meeting: Meeting | None = None
-    planned_until: int = 0  # end of the last meeting from the timetable
-    counts: dict[str, int] = {}  # entries that changed no row, by reason
 
 
 class Room:
@@ -98,23 +76,12 @@ class Room:
 
     @classmethod
     def restore(cls, snapshot: bytes, version: int = SNAPSHOT_VERSION) -> Room:
-        """The room of a snapshot.
-
-        Raises:
-            SnapshotError: another version's, or damaged.
-        """
-        if version != SNAPSHOT_VERSION:
-            raise SnapshotError(
-                f"the room's state has version {version}, this program reads {SNAPSHOT_VERSION}"
-            )
-        try:
-            return cls(msgspec.msgpack.decode(zlib.decompress(snapshot), type=RoomState))
-        except (zlib.error, msgspec.MsgspecError) as exc:
-            raise SnapshotError(f"the room's state is damaged: {exc}") from exc
+        """The room of a snapshot. Raises: SnapshotError: another version's, or damaged."""
+        return cls(unpack(snapshot, version))
 
     def snapshot(self) -> bytes:
         """The whole state, exact."""
-        return zlib.compress(_encode(self.state), 1)
+        return pack(self.state)
 
     @property
     def position(self) -> str:

@@ -1,0 +1,56 @@
+"""Everything that a room remembers between two entries of its log, and its snapshot."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Final
+
+import msgspec
+
+from aggregator.cameras import CameraState
+from aggregator.errors import SnapshotError
+from aggregator.inbox import Inbox
+from aggregator.people import Meeting
+from schemas.messages import ActivityChange, RoomPlan
+
+SNAPSHOT_VERSION: Final = 1
+
+
+class RoomState(msgspec.Struct):
+    """Everything that a room remembers."""
+
+    room_id: str
+    run_id: str
+    position: str = "0-0"  # last entry that was fed
+    high_ns: int = 0  # the watermark + lateness
+    cursor: int = 0  # next second to finalise; 0: nothing was fed
+    plan: RoomPlan | None = None
+    activity: str = ""  # set by a control event; "": the lesson's own
+    plans: list[RoomPlan] = []  # not yet in force
+    activities: list[ActivityChange] = []
+    inbox: Inbox = msgspec.field(default_factory=Inbox)
+    cameras: dict[str, CameraState] = {}
+    meeting: Meeting | None = None
+    planned_until: int = 0  # end of the last meeting from the timetable
+    counts: dict[str, int] = {}  # entries that changed no row, by reason
+
+
+def pack(state: RoomState) -> bytes:
+    """The state as a snapshot, exact."""
+    return zlib.compress(msgspec.msgpack.encode(state), 1)
+
+
+def unpack(snapshot: bytes, version: int) -> RoomState:
+    """The state in a snapshot.
+
+    Raises:
+        SnapshotError: another version's, or damaged.
+    """
+    if version != SNAPSHOT_VERSION:
+        raise SnapshotError(
+            f"the room's state has version {version}, this program reads {SNAPSHOT_VERSION}"
+        )
+    try:
+        return msgspec.msgpack.decode(zlib.decompress(snapshot), type=RoomState)
+    except (zlib.error, msgspec.MsgspecError) as exc:
+        raise SnapshotError(f"the room's state is damaged: {exc}") from exc
