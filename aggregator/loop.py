@@ -34,6 +34,7 @@ _log = structlog.get_logger(__name__)
 TICK_AFTER_S: Final = 5.0
 COMMIT_EVERY_S: Final = 1.0
 TRIM_EVERY_S: Final = 5.0
+KEPT_BEHIND_S: Final = 60.0
 READ_COUNT: Final = 500
 BLOCK_MS: Final = 200
 LOOK_AGAIN_S: Final = 5.0  # at an entry of a newer version
@@ -224,7 +225,11 @@ class Aggregator:
                 held.trimmed_s = now_s
 
     def _trim(self, held: HeldRoom) -> None:
-        """Drop what is committed, and in any case what is older than an hour."""
+        """Drop what was committed a minute ago, and in any case what is older than an hour.
+
+        The minute is for those who only look on, like the live table of `facepose up`.
+        """
         oldest_ns = server_time_ns(self._client) - int(LOG_MAX_AGE_S * 1e9)
-        below = max(held.room.position, id_before_ns(oldest_ns), key=id_order)
+        seen_ns = max(0, entry_time_ns(held.room.position) - int(KEPT_BEHIND_S * 1e9))
+        below = max(id_before_ns(seen_ns), id_before_ns(oldest_ns), key=id_order)
         trim_below(self._client, held.stream, below)
