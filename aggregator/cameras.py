@@ -74,8 +74,10 @@ class CameraState(msgspec.Struct):
         """
         by_track: dict[int, list[SeenFace]] = {}
         for frame in frames:
-            ids = self.tracker.update(frame.captured_at, frame.faces, frame.width, frame.height)
-            for track_id, face in zip(ids, frame.faces, strict=True):
+            # A poster's face is nobody's: SCORE's static faces.
+            faces = tuple(face for face in frame.faces if not face.static)
+            ids = self.tracker.update(frame.captured_at, faces, frame.width, frame.height)
+            for track_id, face in zip(ids, faces, strict=True):
                 by_track.setdefault(track_id, []).append(SeenFace(frame, face))
         self.tracker.expire(second * NS)
         claims = self._claims(second, plan, use_places=use_places)

@@ -78,6 +78,8 @@ class Face(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     eye_openness: tuple[float, float] | None = None  # EAR of the image-left, image-right eye
     presence: float | None = None  # 0..1, the landmark net's own opinion
     expression: tuple[float, float, float, float, float, float, float] | None = None
+    quality: float | None = None  # 0..1, how much the measurements can be trusted
+    static: bool = False  # nothing about it has moved for minutes: a poster or a screen
 
 
 class FrameFaces(Message, frozen=True):

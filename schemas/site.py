@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from schemas.analysis import DetectionPlan, ModelChoices
 from schemas.errors import SettingsError
 from schemas.policy import PolicyRules, resolve
 
@@ -92,6 +93,7 @@ class Camera(_Part):
     analysis_fps: float = Field(default=5.0, gt=0, le=30)
     loop: bool = False  # films only
     calibration: Calibration | None = None
+    detection: DetectionPlan = DetectionPlan()
     seats: dict[Annotated[str, Field(min_length=1, max_length=32)], Seat] = Field(
         default_factory=dict, max_length=500
     )
@@ -224,6 +226,7 @@ class Site(_Part):
     policy: Policy
     rooms: tuple[Room, ...] = Field(min_length=1, max_length=10_000)
     timetable: tuple[TimetableRule, ...] = Field(default=(), max_length=100_000)
+    models: ModelChoices = ModelChoices()
 
     @field_validator("policy", mode="before")
     @classmethod

@@ -23,6 +23,8 @@ class StandInFace:
     eye_openness: tuple[float, float] | None = (0.31, 0.29)
     presence: float | None = 0.8
     expression_probs: tuple[float, ...] | None = None
+    quality: float = 0.7
+    static: bool = False
 
 
 @dataclass
@@ -44,7 +46,7 @@ class StandInAnalyzer:
     def warm_up(self) -> None:
         self.warmed_up = True
 
-    def analyze(self, images: Sequence[np.ndarray]) -> list[list[StandInFace]]:
+    def analyze(self, images: Sequence[np.ndarray], views=None) -> list[list[StandInFace]]:
         assert self.warmed_up, "the first read came before the warm-up"
         self.batch_sizes.append(len(images))
         self.started.set()

@@ -10,7 +10,7 @@ import structlog
 
 from workers.errors import WorkersError
 from workers.records import AnalysedFace
-from workers.screening import Image
+from workers.stages import Image, View
 
 # So many pictures in a row that fail alone are no longer the pictures' fault.
 GIVE_UP_AFTER: Final = 16
@@ -32,7 +32,9 @@ class Analyzer(Protocol):
     def warm_up(self) -> None:
         """Compile and run once, so that the first real batch is as fast as the next."""
 
-    def analyze(self, images: Sequence[Image]) -> Sequence[Sequence[AnalysedFace]]:
+    def analyze(
+        self, images: Sequence[Image], views: Sequence[View]
+    ) -> Sequence[Sequence[AnalysedFace]]:
         """One list of faces for each image, in the same order."""
 
 
@@ -56,7 +58,9 @@ class BatchAnalysis:
         self._give_up_after = give_up_after
         self._failed_in_a_row = 0
 
-    def run(self, images: Sequence[Image]) -> list[Sequence[AnalysedFace] | Failure]:
+    def run(
+        self, images: Sequence[Image], views: Sequence[View]
+    ) -> list[Sequence[AnalysedFace] | Failure]:
         """Faces or a failure for each image, in order.
 
         Raises:
@@ -64,15 +68,15 @@ class BatchAnalysis:
         """
         if not images:
             return []
-        found = self._attempt(images)
+        found = self._attempt(images, views)
         if not isinstance(found, Failure):
             self._failed_in_a_row = 0
             return list(found)
-        return [self._alone(image) for image in images]
+        return [self._alone(image, view) for image, view in zip(images, views, strict=True)]
 
-    def _alone(self, image: Image) -> Sequence[AnalysedFace] | Failure:
+    def _alone(self, image: Image, view: View) -> Sequence[AnalysedFace] | Failure:
         """A second try for one picture, by itself."""
-        found = self._attempt([image])
+        found = self._attempt([image], [view])
         if not isinstance(found, Failure):
             self._failed_in_a_row = 0
             return found[0]
@@ -84,11 +88,13 @@ class BatchAnalysis:
             )
         return found
 
-    def _attempt(self, images: Sequence[Image]) -> Sequence[Sequence[AnalysedFace]] | Failure:
+    def _attempt(
+        self, images: Sequence[Image], views: Sequence[View]
+    ) -> Sequence[Sequence[AnalysedFace]] | Failure:
         # The networks can raise anything on a strange picture, from ValueError to CUDA errors.
         # It is a bug all the same, so its traceback is logged.
         try:
-            found = self._analyzer.analyze(images)
+            found = self._analyzer.analyze(images, views)
         except Exception as exc:
             _log.exception("The analysis of a batch failed", action="analysis_failed")
             return Failure(f"the analysis failed: {type(exc).__name__}: {exc}"[:300])

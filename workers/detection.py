@@ -3,14 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from schemas.analysis import DetectionPlan
 from workers.engines import Network
 from workers.geometry.boxes import keep_best
-from workers.models import yunet
-from workers.models.yunet import Detections
-
-Image = NDArray[np.uint8]
+from workers.stages import Detections, DetectorModel, Image
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,33 +49,32 @@ class DetectionSize:
 
 
 class FaceDetector:
-    """The detector's network at one or two sizes.
+    """A detector's network at one or several sizes.
 
     Args:
-        network: loaded from `yunet.SPEC`.
-        size: how large it sees a picture.
-        min_confidence: its threshold.
+        model: how it is fed and read.
+        network: loaded from `model.spec`.
     """
 
-    def __init__(self, network: Network, size: DetectionSize, min_confidence: float) -> None:
+    def __init__(self, model: DetectorModel, network: Network) -> None:
+        self._model = model
         self._network = network
-        self._size = size
-        self._min_confidence = min_confidence
 
-    def detect(self, image: Image) -> Detections:
+    def detect(self, image: Image, plan: DetectionPlan) -> Detections:
         """Return the faces of a picture (H, W, 3) uint8 RGB, best first."""
-        looks = [self._look(image, scale) for scale in self._size.scales(image)]
-        return looks[0] if len(looks) == 1 else _join(looks)
+        threshold = plan.min_confidence or self._model.min_confidence
+        scales = DetectionSize(plan.long_side_px).scales(image)
+        looks = [self._look(image, scale, threshold) for scale in scales]
+        return looks[0] if len(looks) == 1 else self._join(looks)
 
-    def _look(self, image: Image, scale: float) -> Detections:
-        prepared, scale_xy = yunet.prepare(image, scale)
+    def _look(self, image: Image, scale: float, threshold: float) -> Detections:
+        prepared, scale_xy = self._model.prepare(image, scale)
         outputs = self._network(prepared[None])
-        return yunet.read_answer([o[0] for o in outputs], scale_xy, self._min_confidence)
+        return self._model.read_answer([o[0] for o in outputs], scale_xy, threshold)
 
-
-def _join(looks: list[Detections]) -> Detections:
-    boxes = np.concatenate([look.boxes_xyxy for look in looks])
-    points = np.concatenate([look.points_xy for look in looks])
-    confidence = np.concatenate([look.confidence for look in looks])
-    kept = keep_best(boxes, confidence, yunet.NMS_IOU)
-    return Detections(boxes[kept], points[kept], confidence[kept])
+    def _join(self, looks: list[Detections]) -> Detections:
+        boxes = np.concatenate([look.boxes_xyxy for look in looks])
+        points = np.concatenate([look.points_xy for look in looks])
+        confidence = np.concatenate([look.confidence for look in looks])
+        kept = keep_best(boxes, confidence, self._model.nms_iou)
+        return Detections(boxes[kept], points[kept], confidence[kept])

@@ -2,6 +2,7 @@
 
 WorkersError
 ├── DecodeError              bytes that are not a picture we accept
+├── ChoiceError              no such network, or networks that do not go together
 ├── EngineError              a device or an engine that this machine does not have
 └── WeightsError
     ├── WeightsMissingError      not in the cache: pull them
@@ -19,6 +20,10 @@ class WorkersError(FacePoseError):
 
 class DecodeError(WorkersError):
     """The bytes are not a picture, or not one that we accept."""
+
+
+class ChoiceError(WorkersError):
+    """No such choice, or choices that do not go together."""
 
 
 class EngineError(WorkersError):

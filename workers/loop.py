@@ -182,7 +182,9 @@ class Worker:
             self._metrics.queue_age_seconds.observe(age_s)
         self._metrics.batch_frames.observe(len(pictures))
         with self._metrics.stage("analyse"):
-            results = self._analysis.run([picture.image for picture in pictures])
+            results = self._analysis.run(
+                [picture.image for picture in pictures], [picture.view for picture in pictures]
+            )
         at_ns = self._clock()
         return [
             self._verdict(picture, result, at_ns)

@@ -52,6 +52,14 @@ class AnalysedFace(Protocol):
     def expression_probs(self) -> Sequence[float] | None:
         """Seven probabilities in the order of `schemas.messages.EXPRESSIONS`, or None."""
 
+    @property
+    def quality(self) -> float:
+        """How much the measurements can be trusted, 0 to 1."""
+
+    @property
+    def static(self) -> bool:
+        """Nothing about it has moved for minutes: a poster or a screen."""
+
 
 def analysed_record(
     frame: Frame,
@@ -97,6 +105,8 @@ def wire_face(face: AnalysedFace, *, with_expression: bool) -> Face | None:
         eye_openness=cast("tuple[float, float] | None", eyes),
         presence=None if _unknown(face.presence) else _probability(cast("float", face.presence)),
         expression=cast("Seven | None", expression),
+        quality=None if _unknown(face.quality) else _probability(face.quality),
+        static=bool(face.static),
     )
 
 

@@ -152,7 +152,10 @@ def build_worker(
 def _load_analyzer(site: Site, settings: Settings) -> Analyzer:
     """The real networks; without permission the expression network's file is not even opened."""
     return FaceAnalyzer.load(
-        settings.device, expression=site.rules.expression, threads=settings.threads
+        settings.device,
+        models=site.models,
+        expression=site.rules.expression,
+        threads=settings.threads,
     )
 
 

@@ -6,9 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
-
 from schemas.errors import MalformedMessageError
 from schemas.messages import Frame, FrameFaces, decode, decode_frame
 from schemas.site import Site
@@ -16,10 +13,9 @@ from schemas.streams import frames_stream
 from schemas.transport import Entry
 from workers.errors import DecodeError
 from workers.records import dead_record, expired_record
+from workers.stages import Image, View
 
 MAX_DELIVERIES: Final = 3
-
-Image = NDArray[np.uint8]  # (H, W, 3), RGB
 
 
 @dataclass(frozen=True)
@@ -30,11 +26,13 @@ class Picture:
         entry: where it came from.
         frame: its header.
         image: (H, W, 3) uint8 RGB, as large as the header says.
+        view: its camera, for the analysis.
     """
 
     entry: Entry
     frame: Frame
     image: Image
+    view: View
 
 
 @dataclass(frozen=True)
@@ -71,6 +69,7 @@ class Screening:
         decode_jpeg: Callable[..., Image],
     ) -> None:
         self._room_of = {camera.id: room.id for room, camera in site.cameras()}
+        self._detection = {camera.id: camera.detection for _, camera in site.cameras()}
         self._max_age_s = max_age_s
         self._model_version = model_version
         self._decode_jpeg = decode_jpeg
@@ -108,7 +107,14 @@ class Screening:
                 f"its header says {frame.width} x {frame.height}"
             )
             return self._dead(entry, frame, reason, now_ns)
-        return Picture(entry, frame, image)
+        return Picture(entry, frame, image, self._view(frame))
+
+    def _view(self, frame: Frame) -> View:
+        return View(
+            source=frames_stream(frame.camera_id, frame.run_id),
+            at_s=frame.captured_at / 1e9,
+            detection=self._detection[frame.camera_id],
+        )
 
     def _stranger(self, frame: Frame, stream: str) -> str | None:
         """Why this frame does not belong here, or None."""

@@ -17,10 +17,11 @@ import pytest
 import torch
 from ai_edge_litert.interpreter import Interpreter
 
-from workers.detection import DetectionSize, FaceDetector
+from schemas.analysis import DetectionPlan
+from workers.detection import FaceDetector
 from workers.engines import NetworkSpec, openvino_engine, torch_engine
-from workers.models import landmarks, mini_xception, yunet
-from workers.models.landmarks_net import load_landmarks
+from workers.models import mediapipe478, mini_xception, yunet
+from workers.models.mediapipe478_net import load_mediapipe478
 from workers.models.mini_xception_net import load_mini_xception
 from workers.models.yunet_net import load_yunet
 from workers.weights import read_weights, weight_path
@@ -70,7 +71,7 @@ def test_yunet_boxes_agree_with_opencv(group):
     )
     _, faces = native.detect(np.ascontiguousarray(group[:, :, ::-1]))
     network = torch_engine("cpu", 1)(yunet.SPEC)
-    ours = FaceDetector(network, DetectionSize(width), 0.6).detect(group)
+    ours = FaceDetector(yunet.DETECTOR, network).detect(group, DetectionPlan(long_side_px=width))
     assert len(ours.confidence) == len(faces) == 5
     faces = faces[np.argsort(-faces[:, 14])]
     native_boxes = np.concatenate((faces[:, :2], faces[:, :2] + faces[:, 2:4]), axis=1)
@@ -97,7 +98,7 @@ def test_landmarks_agree_with_litert_on_faces(group):
     # The woman in front, and the man with sunglasses.
     crops = [group[180:420, 250:490], group[0:220, 150:370]]
     crops = np.stack([cv2.resize(crop, (256, 256)) for crop in crops])
-    points, presence = load_landmarks()(torch.from_numpy(crops))
+    points, presence = load_mediapipe478()(torch.from_numpy(crops))
     for n, crop in enumerate(crops):
         native_points, native_presence = native_landmarks(crop)
         assert np.abs(points[n].numpy() - native_points).max() < 4e-4
@@ -107,7 +108,7 @@ def test_landmarks_agree_with_litert_on_faces(group):
 
 def test_landmarks_agree_with_litert_on_anything(noise):
     crop = noise[:256, :256].copy()
-    points, presence = load_landmarks()(torch.from_numpy(crop[None]))
+    points, presence = load_mediapipe478()(torch.from_numpy(crop[None]))
     native_points, native_presence = native_landmarks(crop)
     # Points of no face lie far outside the crop: relative to where they are.
     assert (
@@ -200,7 +201,7 @@ def inputs_for(spec: NetworkSpec) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("spec", "tolerance"),
-    [(yunet.SPEC, 1e-5), (landmarks.SPEC, 1e-3), (mini_xception.SPEC, 2e-6)],
+    [(yunet.SPEC, 1e-5), (mediapipe478.SPEC, 1e-3), (mini_xception.SPEC, 2e-6)],
     ids=lambda value: getattr(value, "name", ""),
 )
 def test_openvino_agrees_with_torch(spec, tolerance):
@@ -214,8 +215,8 @@ def test_openvino_agrees_with_torch(spec, tolerance):
 
 def test_openvino_landmarks_of_a_face_agree_with_torch_to_a_thousandth_of_a_pixel(group):
     crop = cv2.resize(group[180:420, 250:490], (256, 256))[None]
-    native, _ = torch_engine("cpu", 1)(landmarks.SPEC)(crop)
-    converted, _ = openvino_engine(1)(landmarks.SPEC)(crop)
+    native, _ = torch_engine("cpu", 1)(mediapipe478.SPEC)(crop)
+    converted, _ = openvino_engine(1)(mediapipe478.SPEC)(crop)
     assert np.abs(converted - native).max() < 4e-4
 
 
@@ -231,7 +232,7 @@ def test_the_converted_detector_takes_any_batch_and_size(shape):
 
 @pytest.mark.parametrize("faces", [1, 3, 8, 11])
 def test_a_face_is_read_the_same_alone_and_among_others(faces):
-    network = openvino_engine(1)(landmarks.SPEC)
+    network = openvino_engine(1)(mediapipe478.SPEC)
     crops = np.random.default_rng(5).integers(0, 256, (faces, 256, 256, 3), np.uint8)
     together, _ = network(crops)
     alone, _ = network(crops[-1:])

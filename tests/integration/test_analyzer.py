@@ -10,13 +10,15 @@ import cv2
 import numpy as np
 import pytest
 
+from schemas.analysis import DetectionPlan
 from workers import FaceAnalyzer
 from workers.engines import _fingerprint, torch_engine
 from workers.errors import EngineError, WeightsMissingError
-from workers.models import landmarks, mini_xception, yunet
+from workers.models import mediapipe478, mini_xception, yunet
+from workers.stages import View
 from workers.weights import cache_folder, manifest
 
-ALL_SPECS = (yunet.SPEC, landmarks.SPEC, mini_xception.SPEC)
+ALL_SPECS = (yunet.SPEC, mediapipe478.SPEC, mini_xception.SPEC)
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -151,11 +153,12 @@ def test_a_face_that_fills_a_very_large_picture_is_found(analyzer, group):
     assert max(face.height_px for face in found) > 900
 
 
-def test_coordinates_are_the_original_pictures_whatever_size_the_detector_sees(weights, group):
+def test_coordinates_are_the_original_pictures_whatever_size_the_detector_sees(analyzer, group):
     small = cv2.resize(group, None, fx=0.4, fy=0.4, interpolation=cv2.INTER_AREA)
     for long_side in (640, 1300):
-        own = FaceAnalyzer.load("cpu", threads=1, expression=False, detect_long_side=long_side)
-        (large_faces,), (small_faces,) = own.analyze([group]), own.analyze([small])
+        views = [View(detection=DetectionPlan(long_side_px=long_side))]
+        (large_faces,) = analyzer.analyze([group], views)
+        (small_faces,) = analyzer.analyze([small], views)
         assert len(large_faces) == len(small_faces) == 5
         for one, other in zip(by_column(large_faces), by_column(small_faces), strict=True):
             assert np.array(one.box_xyxy) * 0.4 == pytest.approx(other.box_xyxy, abs=5)
@@ -205,7 +208,7 @@ def test_torch_and_openvino_tell_the_same_faces(analyzer, group):
 
 def test_the_model_version_names_each_loaded_network(analyzer, weights):
     assert re.fullmatch(
-        r"yunet-\w{8}\+landmarks-\w{8}\+mini_xception-\w{8}", analyzer.model_version
+        r"yunet-\w{8}\+mediapipe478-\w{8}\+mini_xception-\w{8}", analyzer.model_version
     )
     without = FaceAnalyzer.load("cpu", threads=1, expression=False)
     assert "mini_xception" not in without.model_version

@@ -165,6 +165,6 @@ def test_a_label_tells_angles_and_expression_or_that_there_is_no_pose():
     assert label_lines(unknown) == ["no pose"]
 
 
-def test_a_face_with_other_than_478_landmarks_is_refused():
-    with pytest.raises(ValueError, match="expected 478 landmarks"):
-        a_face(landmarks_xy=np.zeros((468, 2), np.float32))
+def test_a_face_whose_landmarks_are_not_points_of_a_picture_is_refused():
+    with pytest.raises(ValueError, match=r"expected \(L, 2\) landmarks"):
+        a_face(landmarks_xy=np.zeros((478, 3), np.float32))

@@ -248,6 +248,15 @@ def test_a_face_lost_inside_its_seat_stays_expected():
     assert (last.missing_reason, last.n_noface) == (Reason.FACE_NOT_FOUND, 10)
 
 
+def test_a_posters_face_is_nobodys():
+    def student_and_poster(at_s, camera):
+        poster = msgspec.structs.replace(face(*centre(1)), static=True)
+        return [face(*centre(0)), poster] if at_s < 70 else []
+
+    log = timed_log(plan(seats=2), 80, student_and_poster)
+    assert {row.seat for row in of(ParticipationRow, run(entries(log)))} == {"A1"}
+
+
 def test_who_is_seen_to_leave_is_not_expected_any_more():
     def walking_out(at_s, camera):
         x, y = centre(0)

@@ -23,6 +23,7 @@ from workers.analysis import AnalyzerBrokenError, BatchAnalysis, Failure
 from workers.errors import DecodeError
 from workers.records import analysed_record, wire_face
 from workers.screening import Picture, Screening, Verdict
+from workers.stages import View
 
 NOW_NS = 1_790_000_000_000_000_000
 SITE = parse_site(
@@ -201,7 +202,7 @@ def grey(level: int) -> np.ndarray:
 def test_a_poison_picture_does_not_take_down_its_neighbours():
     analyzer = StandInAnalyzer(warmed_up=True)
     with capture_logs() as logs:
-        results = BatchAnalysis(analyzer).run([grey(10), grey(255), grey(30)])
+        results = BatchAnalysis(analyzer).run([grey(10), grey(255), grey(30)], [View()] * 3)
     assert [isinstance(result, Failure) for result in results] == [False, True, False]
     assert results[2][0].box_xyxy[2] == 30.0
     assert results[1].reason == "the analysis failed: ValueError: a poison picture"
@@ -212,14 +213,14 @@ def test_a_poison_picture_does_not_take_down_its_neighbours():
 def test_an_analyzer_that_fails_for_everything_ends_the_worker():
     analysis = BatchAnalysis(StandInAnalyzer(warmed_up=True), give_up_after=5)
     with capture_logs():
-        analysis.run([grey(255)] * 4)
+        analysis.run([grey(255)] * 4, [View()] * 4)
         with pytest.raises(AnalyzerBrokenError, match="5 pictures in a row"):
-            analysis.run([grey(255)])
+            analysis.run([grey(255)], [View()])
 
 
 def test_one_good_picture_resets_the_count_of_failures():
     analysis = BatchAnalysis(StandInAnalyzer(warmed_up=True), give_up_after=5)
     with capture_logs():
         for _ in range(3):
-            analysis.run([grey(255)] * 4)
-            analysis.run([grey(1)])
+            analysis.run([grey(255)] * 4, [View()] * 4)
+            analysis.run([grey(1)], [View()])

@@ -47,7 +47,7 @@ class _Block(nn.Module):
         return out
 
 
-class LandmarksNet(nn.Module):
+class MediaPipe478Net(nn.Module):
     """Crops of faces in, 478 points in crop pixels and a presence logit out."""
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ class LandmarksNet(nn.Module):
         return self.points(x).reshape(-1, N_LANDMARKS, 3), self.presence(x).reshape(-1)
 
 
-def load_landmarks() -> LandmarksNet:
+def load_mediapipe478() -> MediaPipe478Net:
     """Build the network from the verified weights `face_landmarker`.
 
     Raises:
@@ -86,7 +86,7 @@ def load_landmarks() -> LandmarksNet:
         arrays = convolutions_and_prelus(archive.read(_MEMBER))
     # Third from the end stands a head (weight and bias) that nothing here uses.
     kept = arrays[:-6] + arrays[-4:]
-    net = LandmarksNet()
+    net = MediaPipe478Net()
     fill_in_order(net.parameters(), kept, "face_landmarker")
     return net.eval().requires_grad_(requires_grad=False)
 

@@ -1,0 +1,69 @@
+"""From a name in the site file or on the command line to what it means.
+
+A name is the module that holds the choice, so a new one is a file and its name in
+`schemas.analysis`. Modules are imported when chosen.
+"""
+
+import importlib
+
+from schemas.analysis import (
+    DETECTORS,
+    EXPRESSION_NETS,
+    LANDMARKS,
+    POSES,
+    ModelChoices,
+)
+from workers.engines import NetworkSpec
+from workers.errors import ChoiceError
+from workers.stages import DetectorModel, ExpressionModel, LandmarkModel, PoseMethod
+
+
+def detector(name: str) -> DetectorModel:
+    """Return the detector of that name. Raises: ChoiceError for an unknown one."""
+    chosen: DetectorModel = _find("models", name, "DETECTOR", DETECTORS)
+    return chosen
+
+
+def landmark_model(name: str) -> LandmarkModel:
+    """Return the landmark network of that name. Raises: ChoiceError for an unknown one."""
+    chosen: LandmarkModel = _find("models", name, "LANDMARKER", LANDMARKS)
+    return chosen
+
+
+def pose_method(name: str, landmarks: str) -> PoseMethod:
+    """Return the pose method of that name.
+
+    Raises:
+        ChoiceError: an unknown one, or one that cannot work with these landmarks.
+    """
+    chosen: PoseMethod = _find("poses", name, "POSE", POSES)
+    if landmarks not in chosen.landmarks:
+        raise ChoiceError(
+            f"pose {name!r} needs the landmarks {' or '.join(chosen.landmarks)}, not {landmarks!r}"
+        )
+    return chosen
+
+
+def expression_model(name: str) -> ExpressionModel:
+    """Return the expression reader of that name. Raises: ChoiceError for an unknown one."""
+    chosen: ExpressionModel = _find("models", name, "EXPRESSION", EXPRESSION_NETS)
+    return chosen
+
+
+def networks_of(models: ModelChoices, *, expression: bool) -> list[NetworkSpec]:
+    """Return every network that these choices load, in the order of the steps.
+
+    Raises:
+        ChoiceError: they do not go together.
+    """
+    specs = [detector(models.detector).spec, landmark_model(models.landmarks).spec]
+    specs += pose_method(models.pose, models.landmarks).networks
+    if expression:
+        specs += expression_model(models.expression).networks
+    return specs
+
+
+def _find(folder: str, name: str, constant: str, known: tuple[str, ...]):  # type: ignore[no-untyped-def]  # noqa: ANN202  the callers say what
+    if name not in known:
+        raise ChoiceError(f"no {constant.lower()} named {name!r}; there is {', '.join(known)}")
+    return getattr(importlib.import_module(f"workers.{folder}.{name}"), constant)
