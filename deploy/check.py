@@ -22,7 +22,9 @@ from schemas.errors import FacePoseError, SiteFileError
 from schemas.settings import Settings
 from schemas.site import Camera, Site
 from schemas.site_file import load_site
-from workers import weights
+from workers import choices, weights
+from workers.errors import WorkersError
+from workers.user_weights import USER_FILES, read_user_weights
 
 LEAST_FREE_GB: Final = 2.0
 RTSP_PORT: Final = 554
@@ -129,14 +131,22 @@ def _check_port(what: str, url: str) -> Finding:
 
 
 def check_weights(site: Site) -> Finding:
-    """Whether every network's weights that the policy needs are here."""
-    needed = ["yunet", "face_landmarker", *(["mini_xception"] if site.rules.expression else [])]
-    missing = [
-        s.entry.name for s in weights.verify(needed) if s.state != weights.WeightsState.READY
-    ]
+    """Whether the weights of every chosen network are here."""
+    try:
+        needed = choices.weights_of(site.models, expression=site.rules.expression)
+        for name in needed:
+            if name in USER_FILES:
+                read_user_weights(name)
+    except WorkersError as exc:
+        return Finding("weights", "failed", str(exc))
+    pulled = [name for name in needed if name not in USER_FILES]
+    states = weights.verify(pulled)
+    missing = [s.entry.name for s in states if s.state != weights.WeightsState.READY]
     if missing:
         return Finding(
-            "weights", "failed", f"not here: {', '.join(missing)}; run `facepose weights pull`"
+            "weights",
+            "failed",
+            f"not here: {', '.join(missing)}; run `facepose weights pull {' '.join(missing)}`",
         )
     return Finding("weights", "ok", ", ".join(needed))
 

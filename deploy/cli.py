@@ -12,7 +12,9 @@ import typer
 from rich.console import Console
 
 from deploy import exit_codes
+from deploy import model_options as options
 from deploy.process_setup import configure_logs, stop_on_signals
+from schemas.analysis import ModelChoices
 from schemas.errors import FacePoseError, SettingsError, SiteFileError
 from schemas.settings import Settings, load_settings
 from schemas.site import Site
@@ -76,7 +78,10 @@ def demo(
 @app.command()
 def up(
     site_path: SiteFile,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, help="Worker processes; else one for each GPU, or one."),
+    ] = None,
 ) -> None:
     """Run the whole pipeline on this machine, with embedded servers where no url is set."""
     from deploy.local.up import run_up
@@ -121,17 +126,32 @@ def image(
         Path | None, typer.Option(metavar="OUT", help="Annotated picture, or folder of them.")
     ] = None,
     expression: Annotated[bool, typer.Option(help="Also measure expressions.")] = True,
+    detector: options.Detector = options.DETECTOR,
+    landmarks: options.LandmarksOption = options.LANDMARKS,
+    pose: options.Pose = options.POSE,
+    expression_net: options.ExpressionNet = options.EXPRESSION_NET,
+    precision: options.PrecisionOption = options.PRECISION,
+    second_pass: options.SecondPass = False,
 ) -> None:
     """Find and measure every face in pictures."""
     from workers.image import run_image
 
     settings = _settings()
+    models = ModelChoices(
+        detector=detector,
+        landmarks=landmarks,
+        pose=pose,
+        expression=expression_net,
+        precision=precision,
+        second_landmark_pass=second_pass,
+    )
     raise typer.Exit(
         run_image(
             paths,
             as_json=as_json,
             draw=draw,
             expression=expression,
+            models=models,
             device=settings.device,
             threads=settings.threads,
         )
@@ -157,12 +177,23 @@ def ingest(
 
 
 @app.command()
-def worker(site_path: SiteFile) -> None:
-    """Analyse frames (one service; start one per GPU)."""
-    from workers.runner import run_worker
+def worker(
+    site_path: SiteFile,
+    shard: Annotated[
+        str, typer.Option(help="i/n: only every n-th camera from the i-th on (for `follow`).")
+    ] = "0/1",
+    devices: Annotated[
+        str | None, typer.Option(metavar="0,1,…", help="GPUs, a process for each; else all.")
+    ] = None,
+) -> None:
+    """Analyse frames (one service): a process for each GPU, or one on the CPU."""
+    from deploy.worker_command import chosen_devices, run_workers
 
     site, settings = _service(site_path)
-    run_worker(site, settings, stop=stop_on_signals())
+    chosen = chosen_devices(devices, settings)
+    run_workers(
+        site_path, site, settings, shard=_shard(shard), devices=chosen, stop=stop_on_signals()
+    )
 
 
 @app.command()
@@ -191,11 +222,14 @@ def simulate_cameras(
 @weights_app.command("pull")
 def weights_pull(
     names: Annotated[list[str] | None, typer.Argument(help="Which; all needed if absent.")] = None,
+    all_weights: Annotated[
+        bool, typer.Option("--all", help="Also those that no default choice needs.")
+    ] = False,
 ) -> None:
     """Fetch the networks' weights, verify their hashes and keep them in the cache."""
     from deploy.weights_command import pull_with_progress
 
-    pull_with_progress(names or [], _settings().device, console)
+    pull_with_progress(names or [], _settings().device, console, all_weights=all_weights)
 
 
 @weights_app.command("list")

@@ -11,12 +11,14 @@ from rich.table import Table
 from workers import weights
 from workers.analyzer import Device, prepare_networks
 
-DEFAULT_NAMES: Final = ("yunet", "face_landmarker", "mini_xception")
+DEFAULT_NAMES: Final = tuple(weights.needed())
 
 
-def pull_with_progress(names: Sequence[str], device: Device, console: Console) -> None:
-    """Pull the named weights, or all of the manifest; quick when they are here."""
-    chosen = list(names) or list(weights.manifest())
+def pull_with_progress(
+    names: Sequence[str], device: Device, console: Console, *, all_weights: bool = False
+) -> None:
+    """Pull the named weights, or those that the defaults need, or all; quick when they are here."""
+    chosen = list(weights.manifest()) if all_weights else list(names or DEFAULT_NAMES)
     with console.status("weights") as status:
         weights.pull(chosen, lambda name, step: status.update(f"weights {name}: {step}"))
         console.print(f"Weights ready: {', '.join(chosen)}", highlight=False)
@@ -28,10 +30,15 @@ def pull_with_progress(names: Sequence[str], device: Device, console: Console) -
 
 def show_weights(console: Console) -> None:
     """A table of all weights that this version knows."""
-    table = Table("name", "state", "MB", "licence", "origin")
+    table = Table("name", "state", "needed", "MB", "licence", "origin")
     for status in weights.verify():
         entry = status.entry
         table.add_row(
-            entry.name, status.state, f"{entry.bytes / 1e6:.1f}", entry.licence, entry.origin
+            entry.name,
+            status.state,
+            "optional" if entry.optional else "by default",
+            f"{entry.bytes / 1e6:.1f}",
+            entry.licence,
+            entry.origin,
         )
     console.print(table)

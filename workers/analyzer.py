@@ -10,21 +10,20 @@ import numpy as np
 from schemas.analysis import ModelChoices, Precision
 from workers import choices
 from workers.detection import FaceDetector
-from workers.engines import Engine, EngineName, NetworkSpec, openvino_engine, torch_engine
+from workers.engines import Engine, EngineName, openvino_engine, torch_engine
 from workers.errors import EngineError
 from workers.face import Face
 from workers.gpu import has_cuda
 from workers.measured import Measured
 from workers.pipeline import HostPipeline, Steps
 from workers.stages import Image, StageTimer, View, no_timer
-from workers.weights import manifest
 
 Device = Literal["auto", "cpu", "cuda"]
 
 MIN_PRESENCE = 0.5
 """Below it the landmark network sees no face where the detector saw one: it is left out, unless
 the detector is sure (`DetectorModel.sure_confidence`)."""
-_DEFAULT_MODELS = ModelChoices()
+DEFAULT_MODELS = ModelChoices()
 
 
 class Pipeline(Protocol):
@@ -40,16 +39,16 @@ class Pipeline(Protocol):
 class FaceAnalyzer:
     """Finds all faces of pictures and measures them. Make one with `load`; one thread at a time."""
 
-    def __init__(self, pipeline: Pipeline, networks: Sequence[NetworkSpec]) -> None:
+    def __init__(self, pipeline: Pipeline, model_version: str) -> None:
         self._pipeline = pipeline
-        self._networks = networks
+        self._model_version = model_version
 
     @classmethod
     def load(
         cls,
         device: Device = "auto",
         *,
-        models: ModelChoices = _DEFAULT_MODELS,
+        models: ModelChoices = DEFAULT_MODELS,
         expression: bool = True,
         engine: EngineName | None = None,
         threads: int | None = None,
@@ -73,17 +72,16 @@ class FaceAnalyzer:
             EngineError: the device or the engine cannot be had here.
             WeightsMissingError, WeightsHashError: see `workers.weights.read_weights`.
         """
-        networks = choices.networks_of(models, expression=expression)
+        version = choices.model_version(choices.networks_of(models, expression=expression))
         chosen = _choose_device(device)
         load = _choose_engine(chosen, engine, threads or default_threads(), models.precision)
         steps = _load_steps(load, chosen, models, expression=expression, min_presence=min_presence)
-        return cls(HostPipeline(steps, timer), networks)
+        return cls(HostPipeline(steps, timer), version)
 
     @property
     def model_version(self) -> str:
         """Name the networks and their weights, for the records: `yunet-8f2383e4+…`."""
-        entries = manifest()
-        return "+".join(f"{s.name}-{entries[s.weights].sha256[:8]}" for s in self._networks)
+        return self._model_version
 
     def warm_up(self) -> None:
         """Run every network once, so that the first real pictures are as fast as the next."""
@@ -135,7 +133,7 @@ def _load_steps(
 
 
 def prepare_networks(
-    device: Device = "auto", *, models: ModelChoices = _DEFAULT_MODELS, expression: bool = True
+    device: Device = "auto", *, models: ModelChoices = DEFAULT_MODELS, expression: bool = True
 ) -> None:
     """Convert what this machine's engine has not converted yet, so that workers start at once.
 

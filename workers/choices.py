@@ -5,6 +5,7 @@ A name is the module that holds the choice, so a new one is a file and its name 
 """
 
 import importlib
+from collections.abc import Sequence
 
 from schemas.analysis import (
     DETECTORS,
@@ -16,6 +17,7 @@ from schemas.analysis import (
 from workers.engines import NetworkSpec
 from workers.errors import ChoiceError
 from workers.stages import DetectorModel, ExpressionModel, LandmarkModel, PoseMethod
+from workers.user_weights import weights_sha256
 
 
 def detector(name: str) -> DetectorModel:
@@ -61,6 +63,24 @@ def networks_of(models: ModelChoices, *, expression: bool) -> list[NetworkSpec]:
     if expression:
         specs += expression_model(models.expression).networks
     return specs
+
+
+def weights_of(models: ModelChoices, *, expression: bool) -> list[str]:
+    """Return the names of the weights that these choices read, each once.
+
+    Raises:
+        ChoiceError: they do not go together.
+    """
+    return list(dict.fromkeys(s.weights for s in networks_of(models, expression=expression)))
+
+
+def model_version(networks: Sequence[NetworkSpec]) -> str:
+    """Name networks and their weights, for the records: `yunet-8f2383e4+…`.
+
+    Raises:
+        WeightsError: weights that are not there, or not the right ones.
+    """
+    return "+".join(f"{spec.name}-{weights_sha256(spec.weights)[:8]}" for spec in networks)
 
 
 def _find(folder: str, name: str, constant: str, known: tuple[str, ...]):  # type: ignore[no-untyped-def]  # noqa: ANN202  the callers say what

@@ -12,8 +12,9 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from schemas.analysis import ModelChoices
 from schemas.messages import EXPRESSIONS
-from workers.analyzer import Device, FaceAnalyzer
+from workers.analyzer import DEFAULT_MODELS, Device, FaceAnalyzer
 from workers.decode import Image, read_picture
 from workers.drawing import draw_faces, likeliest_expression
 from workers.errors import DecodeError, WorkersError
@@ -43,6 +44,7 @@ def run_image(
     as_json: bool = False,
     draw: Path | None = None,
     expression: bool = True,
+    models: ModelChoices = DEFAULT_MODELS,
     device: Device = "auto",
     threads: int | None = None,
 ) -> int:
@@ -53,6 +55,7 @@ def run_image(
         as_json: one JSON object a picture on stdout, instead of a table.
         draw: where to write annotated pictures: a file for one picture, else a folder.
         expression: also measure expressions.
+        models: which network does each step.
         device: see `FaceAnalyzer.load`.
         threads: see `FaceAnalyzer.load`.
 
@@ -63,7 +66,7 @@ def run_image(
         WeightsError, EngineError: nothing could be analysed at all.
     """
     pictures = list(pictures_in(paths))
-    analyzer = FaceAnalyzer.load(device, expression=expression, threads=threads)
+    analyzer = FaceAnalyzer.load(device, models=models, expression=expression, threads=threads)
     targets = _targets(pictures, draw)
     status = 0
     with Progress(

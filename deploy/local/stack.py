@@ -15,6 +15,7 @@ from deploy.local.caretaker import Caretaker
 from deploy.local.embedded_server import EmbeddedServer
 from deploy.local.servers import EmbeddedPostgres, EmbeddedValkey, FolderLock
 from deploy.local.supervisor import Service, Supervisor
+from deploy.worker_command import worker_arguments
 from schemas.settings import Settings
 from schemas.site import Site
 
@@ -99,6 +100,7 @@ class Stack:
     servers: Servers
     supervisor: Supervisor
     workers: int = 1
+    devices: Sequence[str] = ()
     _names: list[str] = field(default_factory=list)
 
     def start(self, services: Sequence[str] = SERVICES) -> None:
@@ -106,10 +108,18 @@ class Stack:
         for service in services:
             for number in range(self.workers if service == "worker" else 1):
                 name = f"{service}-{number}" if service == "worker" else service
-                arguments = (service, str(self.site_path.absolute()))
+                arguments = self._arguments(service, number)
                 environment = {**self.servers.environment, **self._metrics_port(service, number)}
                 self.supervisor.start(Service(name, arguments, environment))
                 self._names.append(name)
+
+    def _arguments(self, service: str, number: int) -> tuple[str, ...]:
+        if service != "worker":
+            return (service, str(self.site_path.absolute()))
+        # Workers that follow faces need all frames of their cameras; others share every camera.
+        parts = self.workers if self.site.models.follow else 1
+        device = self.devices[number % len(self.devices)] if self.devices else None
+        return worker_arguments(self.site_path, (0, 1), number % parts, parts, device)
 
     def watch(self) -> None:
         """Restart what died, servers first; call it about every second.

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
@@ -52,9 +53,16 @@ class _Child:
 
 
 class Supervisor:
-    """Keeps services running until it is told to stop them; not thread-safe."""
+    """Keeps services running until it is told to stop them; not thread-safe.
 
-    def __init__(self, log_folder: Path, clock: Callable[[], float] = time.monotonic) -> None:
+    Args:
+        log_folder: where each writes its log; None: they write where this process does.
+        clock: seconds that only grow.
+    """
+
+    def __init__(
+        self, log_folder: Path | None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._log_folder = log_folder
         self._clock = clock
         self._children: dict[str, _Child] = {}
@@ -68,9 +76,9 @@ class Supervisor:
         """Process id of a running service."""
         return self._children[name].process.pid
 
-    def log_path(self, name: str) -> Path:
+    def log_path(self, name: str) -> Path | None:
         """Where a service's log is."""
-        return self._log_folder / f"{name}.log"
+        return None if self._log_folder is None else self._log_folder / f"{name}.log"
 
     def start(self, service: Service) -> None:
         """Start a service under its name."""
@@ -121,7 +129,7 @@ class Supervisor:
             raise ServiceRefusedError(f"{name} cannot start:\n{self.last_words(name)}")
         log.warning(
             f"{name} ended with status {status}; it starts again in {child.delay_s:.1f} s "
-            f"(its log: {self.log_path(name)})",
+            f"(its log: {self.log_path(name) or 'above'})",
             action="service_died",
             service=name,
             status=status,
@@ -137,8 +145,11 @@ class Supervisor:
 
     def last_words(self, name: str, lines: int = 12) -> str:
         """The end of a service's log."""
+        path = self.log_path(name)
+        if path is None:
+            return "(its reason stands above)"
         try:
-            text = self.log_path(name).read_text(encoding="utf-8", errors="replace")
+            text = path.read_text(encoding="utf-8", errors="replace")
         except OSError:
             return "(it left no log)"
         return "\n".join(text.splitlines()[-lines:])
@@ -154,8 +165,10 @@ class Supervisor:
                 start_new_session=True,  # Ctrl-C is for the supervisor alone
             )
 
-    def _open_log(self, name: str) -> IO[bytes]:
+    def _open_log(self, name: str) -> AbstractContextManager[IO[bytes] | None]:
         path = self.log_path(name)
+        if path is None:
+            return nullcontext()
         path.parent.mkdir(parents=True, exist_ok=True)
         return path.open("ab")
 
@@ -165,6 +178,6 @@ class Supervisor:
         Copied and emptied, not renamed: the service has it open, and appends wherever it ends.
         """
         path = self.log_path(name)
-        if path.exists() and path.stat().st_size > LOG_BYTES:
+        if path is not None and path.exists() and path.stat().st_size > LOG_BYTES:
             shutil.copyfile(path, path.with_suffix(".old.log"))
             os.truncate(path, 0)

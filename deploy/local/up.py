@@ -17,12 +17,14 @@ from rich.live import Live
 from deploy.local.live_view import LiveView
 from deploy.local.stack import Servers, Stack, running_servers, state_folder
 from deploy.local.supervisor import Supervisor
+from deploy.worker_command import chosen_devices
 from schemas.database import create_engine, upgrade
 from schemas.redaction import redact_url
 from schemas.settings import Settings, plain_database_url
 from schemas.site import Site
 from schemas.sync import sync_site
-from workers import weights
+from workers import choices, weights
+from workers.user_weights import USER_FILES
 
 REFRESH_S: Final = 1.0
 FIRST_PLAIN_S: Final = 10.0
@@ -41,7 +43,7 @@ def run_up(
     site_path: Path,
     site: Site,
     settings: Settings,
-    workers: int,
+    workers: int | None,
     console: Console,
     stop: threading.Event,
 ) -> None:
@@ -55,7 +57,8 @@ def run_up(
     with running_servers(folder, settings, sum(1 for _ in site.cameras())) as servers:
         prepare_database(site, servers, console)
         supervisor = Supervisor(folder / "logs")
-        stack = Stack(site_path, site, servers, supervisor, workers)
+        devices = chosen_devices(None, settings)
+        stack = Stack(site_path, site, servers, supervisor, workers or len(devices) or 1, devices)
         try:
             stack.start()
             _say(console, f"Logs:     {folder / 'logs'}")
@@ -68,8 +71,9 @@ def run_up(
 
 
 def pull_needed_weights(site: Site, console: Console) -> None:
-    """Pull the weights that this site's policy needs, and no others."""
-    names = ["yunet", "face_landmarker", *(["mini_xception"] if site.rules.expression else [])]
+    """Pull the weights that this site's choices and policy need, and no others."""
+    wanted = choices.weights_of(site.models, expression=site.rules.expression)
+    names = [name for name in wanted if name not in USER_FILES]
     with console.status("weights") as status:
         weights.pull(names, lambda name, step: status.update(f"weights {name}: {step}"))
 
