@@ -13,6 +13,8 @@ from rich.console import Console
 
 from deploy import exit_codes
 from deploy import model_options as options
+from deploy.bench_command import bench_app
+from deploy.evaluate_command import evaluate_app
 from deploy.process_setup import configure_logs, stop_on_signals
 from schemas.analysis import ModelChoices
 from schemas.errors import FacePoseError, SettingsError, SiteFileError
@@ -36,6 +38,8 @@ weights_app: Final = typer.Typer(
 db_app: Final = typer.Typer(help="The database's tables.", no_args_is_help=True)
 app.add_typer(weights_app, name="weights")
 app.add_typer(db_app, name="db")
+app.add_typer(evaluate_app, name="evaluate")
+app.add_typer(bench_app, name="bench")
 
 SiteFile = Annotated[Path, typer.Argument(metavar="SITE.YAML", help="The site file.")]
 
@@ -154,6 +158,60 @@ def image(
             models=models,
             device=settings.device,
             threads=settings.threads,
+        )
+    )
+
+
+@app.command()
+def video(
+    path: Annotated[Path, typer.Argument(metavar="FILM", help="Anything with a video in it.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILM", help="The film with every face labelled.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object per frame, and one at the end.")
+    ] = False,
+    points: Annotated[
+        bool, typer.Option("--points", help="Landmarks, too, in the JSON.")
+    ] = False,
+    every: Annotated[int, typer.Option(min=1, help="Analyse one of so many frames.")] = 1,
+    fps: Annotated[
+        float | None, typer.Option(min=0.1, help="Or so many a second; labels hold in between.")
+    ] = None,
+    smooth: Annotated[bool, typer.Option(help="Smooth each track's angles.")] = True,
+    expression: Annotated[bool, typer.Option(help="Also measure expressions.")] = True,
+    detector: options.Detector = options.DETECTOR,
+    landmarks: options.LandmarksOption = options.LANDMARKS,
+    pose: options.Pose = options.POSE,
+    expression_net: options.ExpressionNet = options.EXPRESSION_NET,
+    precision: options.PrecisionOption = options.PRECISION,
+    second_pass: options.SecondPass = False,
+) -> None:
+    """Follow every face through a film."""
+    from deploy.film.video import run_video
+
+    settings = _settings()
+    raise typer.Exit(
+        run_video(
+            path,
+            out=out,
+            as_json=as_json,
+            points=points,
+            every=every,
+            fps=fps,
+            smooth=smooth,
+            expression=expression,
+            models=ModelChoices(
+                detector=detector,
+                landmarks=landmarks,
+                pose=pose,
+                expression=expression_net,
+                precision=precision,
+                second_landmark_pass=second_pass,
+            ),
+            device=settings.device,
+            threads=settings.threads,
+            stop=stop_on_signals(),
         )
     )
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 DetectorName = Literal["yunet", "centerface", "retinaface"]
 LandmarksName = Literal["mediapipe478", "pfld98"]
-PoseName = Literal["procrustes", "pfld_linear", "pnp", "sixdrepnet360", "blend"]
+PoseName = Literal["procrustes", "mesh_corrected", "pfld_linear", "pnp", "sixdrepnet360", "blend"]
 ExpressionName = Literal["mini_xception", "xception_blend"]
 Precision = Literal["exact", "fast"]
 

@@ -13,6 +13,7 @@ from workers.detection import FaceDetector
 from workers.engines import Engine, EngineName, openvino_engine, torch_engine
 from workers.errors import EngineError
 from workers.face import Face
+from workers.following import Following
 from workers.gpu import has_cuda
 from workers.measured import Measured
 from workers.pipeline import HostPipeline, Steps
@@ -76,7 +77,8 @@ class FaceAnalyzer:
         chosen = _choose_device(device)
         load = _choose_engine(chosen, engine, threads or default_threads(), models.precision)
         steps = _load_steps(load, chosen, models, expression=expression, min_presence=min_presence)
-        return cls(HostPipeline(steps, timer), version)
+        following = Following() if models.follow else None
+        return cls(HostPipeline(steps, timer, following), version)
 
     @property
     def model_version(self) -> str:

@@ -19,16 +19,26 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 import openvino
+import structlog
 from numpy.typing import NDArray
 
 from schemas.analysis import Precision
 from workers.errors import EngineError
-from workers.weights import cache_folder, read_weights
+from workers.openvino_tuning import (
+    Outputs,
+    ShapedNetwork,
+    has_bf16,
+    suits_few_channels_kernels,
+    tune_graph,
+)
+from workers.user_weights import read_any_weights
+from workers.weights import cache_folder
 
 if TYPE_CHECKING:
     import torch
 
-Outputs = tuple[NDArray[np.float32], ...]
+_log = structlog.get_logger(__name__)
+
 EngineName = Literal["torch", "openvino"]
 
 
@@ -49,10 +59,13 @@ class NetworkSpec:
 
     Attributes:
         name: for messages and the cache.
-        weights: entry of the weights' manifest.
+        weights: entry of the weights' manifest, or of `workers.user_weights`.
         builder: `module:function` that returns the torch module with its weights.
         example_shape: of an input that exercises the network.
         free_axes: axes of the input whose length may vary.
+        exact_layers: convolutions, by the name of their torch module, that stay f32 where the
+            others are bf16.
+        few_channels: most of its convolutions have few channels, see `workers.openvino_tuning`.
     """
 
     name: str
@@ -60,6 +73,8 @@ class NetworkSpec:
     builder: str
     example_shape: tuple[int, ...]
     free_axes: tuple[int, ...] = (0,)
+    exact_layers: tuple[str, ...] = ()
+    few_channels: bool = False
 
     def build(self) -> "torch.nn.Module":
         """Build the torch module (this imports torch)."""
@@ -102,49 +117,62 @@ def torch_engine(device: str, threads: int) -> Engine:
 
 
 def openvino_engine(threads: int, precision: Precision = "exact") -> Engine:
-    """Return the engine that runs compiled networks on the CPU, in f32 or, `fast`, in bf16."""
+    """Return the engine that runs compiled networks on the CPU.
+
+    Args:
+        threads: of the CPU.
+        precision: `exact` computes in f32; `fast` in bf16 where the CPU has it, else in f32 too.
+    """
     core = openvino.Core()
+    fast = precision == "fast" and has_bf16(core)
+    if precision == "fast" and not fast:
+        _log.warning("this CPU has no bf16: 'fast' is 'exact' here", action="precision_fallback")
     # Left to itself, OpenVINO takes bf16 where the CPU has it: up to .7 degrees of pose away.
     options = {
-        "INFERENCE_PRECISION_HINT": "f32" if precision == "exact" else "bf16",
+        "INFERENCE_PRECISION_HINT": "bf16" if fast else "f32",
         "INFERENCE_NUM_THREADS": threads,
         "PERFORMANCE_HINT": "LATENCY",
     }
 
     def load(spec: NetworkSpec) -> Network:
-        compiled = core.compile_model(_converted(core, spec), "CPU", options)
-        request = compiled.create_infer_request()
-
-        def run(batch: NDArray[np.uint8]) -> Outputs:
-            results = request.infer([np.ascontiguousarray(batch)])
-            return tuple(np.array(results[index]) for index in range(len(compiled.outputs)))
-
-        return run
+        graph, values = _converted(spec)
+        tuned = tune_graph(
+            graph,
+            exact_layers=spec.exact_layers if fast else (),
+            few_channels=spec.few_channels and suits_few_channels_kernels(),
+        )
+        model = core.read_model(tuned, openvino.Tensor(np.frombuffer(values, np.uint8)))
+        return ShapedNetwork(lambda model: core.compile_model(model, "CPU", options), model)
 
     return load
 
 
-def _converted(core: openvino.Core, spec: NetworkSpec) -> Any:  # noqa: ANN401  openvino is untyped
-    """Return the network for OpenVINO, from the cache or converted and put there."""
+def _converted(spec: NetworkSpec) -> tuple[bytes, bytes]:
+    """Return a network's graph (XML) and values, from the cache or converted and put there.
+
+    Raises:
+        EngineError: the cache cannot keep it.
+    """
     folder = cache_folder() / "openvino" / f"{spec.name}-{_fingerprint(spec)}"
-    found = _read_converted(core, folder)
+    found = _read_converted(folder)
     if found is None:
-        model = _convert(spec)
-        _keep_converted(model, folder)
-        return model
+        _keep_converted(_convert(spec), folder)
+        found = _read_converted(folder)
+    if found is None:
+        raise EngineError(f"the converted network {spec.name} cannot be read again from {folder}")
     return found
 
 
 def _fingerprint(spec: NetworkSpec) -> str:
     """Name everything that the conversion depends on: weights, layers, converter."""
-    digest = hashlib.sha256(read_weights(spec.weights))
+    digest = hashlib.sha256(read_any_weights(spec.weights))
     file = spec.builder.split(":")[0].rpartition(".")[2] + ".py"
     digest.update(resources.files("workers.models").joinpath(file).read_bytes())
     digest.update(f"{spec} {openvino.__version__}".encode())
     return digest.hexdigest()[:16]
 
 
-def _read_converted(core: openvino.Core, folder: Path) -> Any | None:  # noqa: ANN401  see above
+def _read_converted(folder: Path) -> tuple[bytes, bytes] | None:
     try:
         graph, values = (folder / "net.xml").read_bytes(), (folder / "net.bin").read_bytes()
         expected = (folder / "sha256").read_text(encoding="ascii")
@@ -154,10 +182,10 @@ def _read_converted(core: openvino.Core, folder: Path) -> Any | None:  # noqa: A
         # Spoilt on disk: out of the way, so that the new conversion can take its place.
         shutil.rmtree(folder, ignore_errors=True)
         return None
-    return core.read_model(graph, openvino.Tensor(np.frombuffer(values, np.uint8)))
+    return graph, values
 
 
-def _keep_converted(model: Any, folder: Path) -> None:  # noqa: ANN401  see above
+def _keep_converted(model: Any, folder: Path) -> None:  # noqa: ANN401  openvino is untyped
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as parent:
         new = Path(parent) / folder.name
@@ -170,7 +198,7 @@ def _keep_converted(model: Any, folder: Path) -> None:  # noqa: ANN401  see abov
             new.rename(folder)
 
 
-def _convert(spec: NetworkSpec) -> Any:  # noqa: ANN401  see above
+def _convert(spec: NetworkSpec) -> Any:  # noqa: ANN401  openvino is untyped
     import torch  # noqa: PLC0415  see torch_engine
 
     shape = [-1 if axis in spec.free_axes else side for axis, side in enumerate(spec.example_shape)]

@@ -112,21 +112,30 @@ def as_record(result: Analysed) -> dict[str, Any]:
     }
 
 
-def face_record(face: Face) -> dict[str, Any]:
-    """Return the JSON form of one face: .01 px, .01 degrees, four digits of a probability."""
+def face_record(face: Face, *, points: bool = True) -> dict[str, Any]:
+    """Return the JSON form of one face: .01 px, .01 degrees, four digits of a probability.
+
+    Without `points`, its landmarks are left out: nine tenths of the text.
+    """
     record: dict[str, Any] = {
         "box_xyxy": [round(value, 2) for value in face.box_xyxy],
         "confidence": round(face.confidence, 4),
+        "quality": round(face.quality, 3),
+        "static": face.static,
         "yaw_deg": _rounded(face.yaw_deg),
         "pitch_deg": _rounded(face.pitch_deg),
         "roll_deg": _rounded(face.roll_deg),
-        "landmarks_xy": [[round(x, 2), round(y, 2)] for x, y in face.landmarks_xy.tolist()],
-        "eye_openness": [round(value, 3) for value in face.eye_openness],
+        "eye_openness": None,
         "expression": None,
     }
+    if face.eye_openness is not None:
+        record["eye_openness"] = [round(value, 3) for value in face.eye_openness]
     if face.expression_probs is not None:
         probs = (round(p, 4) for p in face.expression_probs)
         record["expression"] = dict(zip(EXPRESSIONS, probs, strict=True))
+    if points:
+        marks = face.landmarks_xy.tolist()
+        record["landmarks_xy"] = [[round(x, 2), round(y, 2)] for x, y in marks]
     return record
 
 
@@ -183,7 +192,7 @@ def _show(result: Analysed) -> None:
             " ".join(f"{value:.0f}" for value in face.box_xyxy),
             f"{face.confidence:.2f}",
             *("-" if angle is None else f"{round(angle):+d}" for angle in angles),
-            " ".join(f"{value:.2f}" for value in face.eye_openness),
+            " ".join(f"{value:.2f}" for value in face.eye_openness or ()) or "-",
             likeliest_expression(face) or "-",
         )
     console.print(table)

@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 
 from workers.detection import FaceDetector
 from workers.engines import Network, run_in_batches
+from workers.face_finder import FaceFinder
+from workers.following import Following
 from workers.geometry.crops import Crops, cut
 from workers.geometry.eyes import eye_openness
 from workers.geometry.head_pose import HeadPoses
 from workers.measured import Measured
+from workers.quality import face_quality, sharpness
 from workers.stages import (
     Detections,
     ExpressionReader,
@@ -29,6 +32,7 @@ from workers.stages import (
     View,
     no_timer,
 )
+from workers.static_faces import StaticFaces, thumbnails
 
 POSE_MIN_PRESENCE = 1e-6
 """Below it no pose is told. Above it the yaw's sign was right in 126 of 126 turned heads of
@@ -70,23 +74,24 @@ class HostPipeline:
     Args:
         steps: the loaded choices.
         timer: told of each step, for `facepose bench`.
+        following: stands in for the detector between its looks at a film; None: it always looks.
     """
 
-    def __init__(self, steps: Steps, timer: StageTimer = no_timer) -> None:
+    def __init__(
+        self, steps: Steps, timer: StageTimer = no_timer, following: Following | None = None
+    ) -> None:
         self._steps = steps
         self._timer = timer
+        five_points = steps.landmark_model.five_points
+        self._find = FaceFinder(self._detect, self._with_landmarks, five_points, following)
+        self._static_faces = StaticFaces()
 
     def measure(self, images: Sequence[Image], views: Sequence[View]) -> Measured | None:
         """Return all faces of the pictures; None when there is none."""
-        with self._timer("detect"):
-            found = [
-                self._steps.detector.detect(image, view.detection)
-                for image, view in zip(images, views, strict=True)
-            ]
-        if not any(len(detections.confidence) for detections in found):
+        if not images:
             return None
-        faces = self._believed(self._with_landmarks(images, found))
-        return self._measure(faces) if len(faces) else None
+        faces = self._believed(self._find(images, views))
+        return self._measure(faces, views) if len(faces) else None
 
     def warm_up(self) -> None:
         """Run every network once, on a black picture that is said to hold a face."""
@@ -96,33 +101,43 @@ class HostPipeline:
         points = np.array(
             [[[590, 330], [690, 330], [640, 370], [600, 410], [680, 410]]], np.float32
         )
-        self._measure(
-            self._with_landmarks([black], [Detections(box, points, np.ones(1, np.float32))])
-        )
+        found = Detections(box, points, np.ones(1, np.float32))
+        self._measure(self._with_landmarks([black], [found]), [View()])
+
+    def _detect(self, image: Image, view: View) -> Detections:
+        with self._timer("detect"):
+            return self._steps.detector.detect(image, view.detection)
 
     def _with_landmarks(self, images: Sequence[Image], found: list[Detections]) -> Found:
         """Put landmarks on all faces of all pictures."""
         boxes = np.concatenate([d.boxes_xyxy for d in found])
         points = np.concatenate([d.points_xy for d in found])
         index = np.repeat(np.arange(len(found)), [len(d.confidence) for d in found])
-        model = self._steps.landmark_model
-        marks = self._find_landmarks(images, model.crop(boxes, points, index))
-        if self._steps.second_pass:
-            marks = self._find_landmarks(images, self._closer_crops(marks, index))
         confidence = np.concatenate([d.confidence for d in found])
-        return Found(images, index, boxes, points, confidence, marks)
+        model = self._steps.landmark_model
+        if not len(boxes):
+            nowhere = np.zeros((0, model.n_points, 3), np.float32)
+            marks = Landmarks(nowhere, np.zeros(0, np.float32))
+            crops = np.zeros((0, model.side_px, model.side_px, 3), np.uint8)
+            return Found(images, index, boxes, points, confidence, marks, crops)
+        marks, crops = self._find_landmarks(images, model.crop(boxes, points, index))
+        if self._steps.second_pass:
+            marks, crops = self._find_landmarks(images, self._closer_crops(marks, index))
+        return Found(images, index, boxes, points, confidence, marks, crops)
 
     def _closer_crops(self, marks: Landmarks, image_index: NDArray[np.intp]) -> Crops:
         points = self._steps.landmark_model.five_points(marks.points_xyz)
         return self._steps.landmark_model.crop(_box_of(marks.points_xyz), points, image_index)
 
-    def _find_landmarks(self, images: Sequence[Image], crops: Crops) -> Landmarks:
+    def _find_landmarks(
+        self, images: Sequence[Image], crops: Crops
+    ) -> tuple[Landmarks, NDArray[np.uint8]]:
         model = self._steps.landmark_model
         with self._timer("crop"):
             pictures = cut(images, crops, model.side_px)
         with self._timer("landmarks"):
             outputs = run_in_batches(self._steps.landmarks, pictures, self._steps.batch)
-            return model.read(outputs, crops)
+            return model.read(outputs, crops), pictures
 
     def _believed(self, found: Found) -> Found:
         """Leave out what only the detector, and not surely, takes for a face."""
@@ -133,7 +148,7 @@ class HostPipeline:
             believed = believed & ((presence >= self._steps.min_presence) | sure)
         return found if believed.all() else found[believed]
 
-    def _measure(self, found: Found) -> Measured:
+    def _measure(self, found: Found, views: Sequence[View]) -> Measured:
         points = found.landmarks.points_xyz
         presence = found.landmarks.presence
         if presence is None:
@@ -144,6 +159,9 @@ class HostPipeline:
             eyes = eye_openness(points, self._steps.landmark_model.eyes)
         with self._timer("expression"):
             expressions = self._expressions(found)
+        with self._timer("quality"):
+            quality = self._quality(found, presence, poses)
+            static = self._find_static(found, poses, eyes, views)
         return Measured(
             image_index=found.image_index,
             boxes_xyxy=found.boxes_xyxy,
@@ -153,9 +171,33 @@ class HostPipeline:
             poses=poses,
             eye_openness=eyes,
             expression_probs=expressions,
-            quality=np.ones(len(found), np.float32),
-            static=np.zeros(len(found), bool),
+            quality=quality,
+            static=static,
         )
+
+    def _quality(self, found: Found, presence: Floats, poses: HeadPoses) -> Floats:
+        heights = found.boxes_xyxy[:, 3] - found.boxes_xyxy[:, 1]
+        sharp = sharpness(found.crops, self._steps.landmark_model.margin)
+        return face_quality(heights, sharp, presence, poses.yaw_deg, found.confidence)
+
+    def _find_static(
+        self, found: Found, poses: HeadPoses, eyes: Floats, views: Sequence[View]
+    ) -> NDArray[np.bool_]:
+        """Return which faces (N,) have not moved for minutes; none of a picture by itself."""
+        static = np.zeros(len(found), bool)
+        angles = np.stack((poses.yaw_deg, poses.pitch_deg, poses.roll_deg), axis=1)
+        for picture, view in enumerate(views):
+            own = np.flatnonzero(found.image_index == picture)
+            if view.source and len(own):
+                static[own] = self._static_faces.update(
+                    view.source,
+                    view.at_s,
+                    found.boxes_xyxy[own],
+                    thumbnails(found.crops[own]),
+                    angles[own],
+                    eye_openness=eyes[own].mean(axis=1),
+                )
+        return static
 
     def _expressions(self, found: Found) -> Floats:
         """Return probabilities (N, 7) of the faces that are large enough, NaN for the others."""

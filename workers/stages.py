@@ -121,6 +121,7 @@ class LandmarkModel:
         name: as in `schemas.analysis.LANDMARKS`.
         spec: its network; takes (B, side, side, 3).
         side_px: side of its crops.
+        margin: a crop's side over the box's longer side.
         n_points: L.
         batch: faces in one run on a CPU.
         crop: boxes (N, 4), points (N, 5, 2) and picture numbers (N,) to squares.
@@ -132,6 +133,7 @@ class LandmarkModel:
     name: str
     spec: NetworkSpec
     side_px: int
+    margin: float
     n_points: int
     batch: int
     crop: Callable[[Floats, Floats, NDArray[np.intp]], Crops]
@@ -151,6 +153,7 @@ class Found:
         points_xy: (N, 5, 2) [px], the detector's.
         confidence: (N,) the detector's.
         landmarks: of the N faces.
+        crops: (N, S, S, 3) uint8 RGB, the faces as they were cut out for the landmark network.
     """
 
     images: Sequence[Image]
@@ -159,6 +162,7 @@ class Found:
     points_xy: Floats
     confidence: Floats
     landmarks: Landmarks
+    crops: NDArray[np.uint8]
 
     def __len__(self) -> int:
         return len(self.image_index)
@@ -171,6 +175,7 @@ class Found:
             self.points_xy[chosen],
             self.confidence[chosen],
             self.landmarks[chosen],
+            self.crops[chosen],
         )
 
 

@@ -16,6 +16,7 @@ from schemas import settings as settings_module
 from schemas import streams
 from schemas.settings import Settings
 from workers.metrics import WorkerMetrics
+from workers.user_weights import USER_FILES
 from workers.weights import CACHE_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,7 +44,7 @@ def rows(text: str, pattern: str) -> list[str]:
 
 def setting_names() -> set[str]:
     names = {str(field.validation_alias) for field in Settings.model_fields.values()}
-    return names | {CACHE_VARIABLE}
+    return names | {CACHE_VARIABLE, *(file.variable for file in USER_FILES.values())}
 
 
 def metric_names() -> set[str]:

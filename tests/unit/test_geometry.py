@@ -1,4 +1,4 @@
-"""Boxes, crops, pose and eyes, against values that can be worked out by hand."""
+"""Boxes, crops and pose, against values that can be worked out by hand."""
 
 import cv2
 import numpy as np
@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from workers.geometry.boxes import box_iou, keep_best
 from workers.geometry.canonical_mesh import load_canonical_mesh
 from workers.geometry.crops import Crops, crops_around, cut, from_crop
-from workers.geometry.eyes import eye_openness
 from workers.geometry.head_pose import (
     angles_from_rotations,
     fit_rotations,
@@ -180,27 +179,6 @@ def test_the_canonical_mesh_is_a_face(weights):
 def test_the_canonical_mesh_cannot_be_changed_by_accident(weights):
     with pytest.raises(ValueError, match="read-only"):
         load_canonical_mesh().vertices[0] = 0
-
-
-def eye_points(height_right: float, height_left: float) -> np.ndarray:
-    points = np.zeros((1, 478, 3), np.float32)
-    for indices, height, x in (
-        ((33, 160, 158, 133, 153, 144), height_right, 100.0),
-        ((362, 385, 387, 263, 373, 380), height_left, 200.0),
-    ):
-        outline = [(0, 0), (10, -1), (20, -1), (30, 0), (20, 1), (10, 1)]
-        for index, (dx, dy) in zip(indices, outline, strict=True):
-            points[0, index, :2] = (x + dx, 50 + dy * height / 2)
-    return points
-
-
-def test_eye_openness_is_height_over_width_image_left_eye_first():
-    assert eye_openness(eye_points(9, 3))[0] == pytest.approx((0.3, 0.1))
-
-
-def test_a_turned_eye_is_as_open_as_before():
-    points = eye_points(9, 3) @ rotation_from_angles(50, 0, 0).astype(np.float32)
-    assert eye_openness(points)[0] == pytest.approx((0.3, 0.1), abs=1e-5)
 
 
 def test_a_protobuf_message_is_read_field_by_field():

@@ -1,15 +1,19 @@
 """`facepose image`: what it prints, what it draws, and its exit status."""
 
 import json
+from itertools import pairwise
 
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas.messages import EXPRESSIONS
-from workers.drawing import draw_faces, label_lines
+from workers.drawing import draw_faces, drawn_size, label_lines, track_colour
 from workers.face import Face
 from workers.image import face_record, pictures_in, run_image
+from workers.label_places import place_labels
 
 
 @pytest.fixture
@@ -44,12 +48,14 @@ def test_json_of_a_face_has_the_documented_form_and_sensible_digits():
     assert list(record) == [
         "box_xyxy",
         "confidence",
+        "quality",
+        "static",
         "yaw_deg",
         "pitch_deg",
         "roll_deg",
-        "landmarks_xy",
         "eye_openness",
         "expression",
+        "landmarks_xy",
     ]
     assert record["box_xyxy"] == [10.12, 20.0, 50.0, 70.0]
     assert record["confidence"] == 0.9124
@@ -61,10 +67,16 @@ def test_json_of_a_face_has_the_documented_form_and_sensible_digits():
 
 
 def test_what_is_not_known_is_null_in_json():
-    face = a_face(yaw_deg=None, pitch_deg=None, roll_deg=None, expression_probs=None)
+    face = a_face(
+        yaw_deg=None, pitch_deg=None, roll_deg=None, expression_probs=None, eye_openness=None
+    )
     record = json.loads(json.dumps(face_record(face)))
     assert record["yaw_deg"] is record["pitch_deg"] is record["roll_deg"] is None
-    assert record["expression"] is None
+    assert record["expression"] is record["eye_openness"] is None
+
+
+def test_json_can_leave_the_landmarks_out():
+    assert "landmarks_xy" not in face_record(a_face(), points=False)
 
 
 def test_a_folder_stands_for_the_pictures_in_it_sorted(tmp_path):
@@ -159,10 +171,68 @@ def test_drawing_changes_a_copy_and_stays_within_the_picture_at_its_edges():
     assert (drawn != 80).any()
 
 
+def test_a_face_on_a_screen_and_a_hardly_seen_one_are_drawn_thinner():
+    image = np.full((700, 1300, 3), 80, np.uint8)
+    box = (200.0, 200.0, 500.0, 600.0)
+
+    def drawn_pixels(**changes) -> int:
+        face = a_face(box_xyxy=box, yaw_deg=None, **changes)
+        return int((draw_faces(image, [face], points=False)[300:600, 190:210] != 80).any(-1).sum())
+
+    assert drawn_pixels(static=True) < drawn_pixels()
+    assert drawn_pixels(quality=0.1) < drawn_pixels(quality=0.9)
+
+
+def test_a_track_has_one_colour_and_its_neighbours_others():
+    colours = [track_colour(number) for number in range(1, 21)]
+    assert len(set(colours)) == 20
+    assert track_colour(5) == colours[4]
+    assert all(sum(colour) > 380 for colour in colours)  # legible on dark and light walls
+    near = [np.abs(np.subtract(a, b)).sum() for a, b in pairwise(colours)]
+    assert min(near) > 60
+
+
+def test_small_pictures_are_drawn_larger_and_large_ones_as_they_are():
+    assert drawn_size(480, 270) == (1280, 720)
+    assert drawn_size(100, 50) == (400, 200)
+    assert drawn_size(3840, 2160) == (3840, 2160)
+
+
+def test_faces_of_98_landmarks_are_drawn_too():
+    face = a_face(landmarks_xy=np.full((98, 2), 30, np.float32))
+    assert (draw_faces(np.full((100, 100, 3), 80, np.uint8), [face]) != 80).any()
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(-50, 600), st.integers(-50, 300), st.integers(5, 90)), max_size=12
+    )
+)
+def test_labels_stay_inside_the_picture(places):
+    boxes = [(x, y, side, side) for x, y, side in places]
+    corners = place_labels(boxes, [(150, 40)] * len(boxes), (640, 360))
+    assert all(0 <= x <= 640 - 150 and 0 <= y <= 360 - 40 for x, y in corners)
+
+
+def test_labels_of_faces_side_by_side_hide_no_other_label_and_no_face():
+    boxes = [(100 + 90 * i, 200, 60, 70) for i in range(8)]
+    corners = place_labels(boxes, [(150, 40)] * 8, (1280, 720))
+    labels = [(x, y, x + 150, y + 40) for x, y in corners]
+    faces = [(x, y, x + w, y + h) for x, y, w, h in boxes]
+    assert not any(overlap(a, b) for i, a in enumerate(labels) for b in labels[:i])
+    assert not any(overlap(a, b) for a in labels for b in faces)
+
+
+def overlap(a, b) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
 def test_a_label_tells_angles_and_expression_or_that_there_is_no_pose():
     assert label_lines(a_face()) == ["yaw +12 pitch -3 roll +1", "happiness 90 %"]
     unknown = a_face(yaw_deg=None, pitch_deg=None, roll_deg=None, expression_probs=None)
     assert label_lines(unknown) == ["no pose"]
+    assert label_lines(a_face(expression_probs=None), 12) == ["#12 yaw +12 pitch -3 roll +1"]
+    assert label_lines(a_face(static=True))[-1] == "does not move"
 
 
 def test_a_face_whose_landmarks_are_not_points_of_a_picture_is_refused():

@@ -1,0 +1,87 @@
+"""`facepose bench …`: how fast the analyser is on this machine, and against its rivals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+import typer
+from rich.console import Console
+
+from schemas.analysis import DetectorName, ModelChoices, Precision
+
+bench_app: Final = typer.Typer(help="How fast this machine analyses.", no_args_is_help=True)
+_MAX_SIDE_PX: Final = 8192
+_MAX_BATCH: Final = 256
+
+
+def _parse_size(text: str) -> tuple[int, int]:
+    sides = text.lower().split("x")
+    if len(sides) != 2 or not all(
+        side.isdigit() and 64 <= int(side) <= _MAX_SIDE_PX for side in sides
+    ):
+        raise typer.BadParameter(f"expected WIDTHxHEIGHT from 64 to {_MAX_SIDE_PX}, got {text!r}")
+    return int(sides[0]), int(sides[1])
+
+
+def _parse_batches(text: str) -> tuple[int, ...]:
+    parts = text.split(",")
+    if not all(part.strip().isdigit() and 1 <= int(part) <= _MAX_BATCH for part in parts):
+        raise typer.BadParameter(f"expected numbers from 1 to {_MAX_BATCH} like 1,2,4: {text!r}")
+    return tuple(int(part) for part in parts)
+
+
+@bench_app.command("analyze")
+def analyze(
+    faces: Annotated[int, typer.Option(min=1, max=200, help="Faces in each picture.")] = 30,
+    size: Annotated[str, typer.Option(help="Of the pictures, WIDTHxHEIGHT.")] = "1920x1080",
+    batches: Annotated[str, typer.Option(help="Frames at once, each size in turn.")] = "1,2,4,8",
+    threads: Annotated[int, typer.Option(min=1, max=256, help="CPU threads.")] = 1,
+    precision: Annotated[Precision, typer.Option(help="fast: bf16 where there is.")] = "exact",
+    detector: Annotated[DetectorName, typer.Option(help="Which network finds faces.")] = "yunet",
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where it runs.")] = "auto",
+    seconds: Annotated[float, typer.Option(min=1, max=3600, help="How long to measure.")] = 20.0,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(help="Folder of single faces to lay out, instead of a drawn class."),
+    ] = None,
+    peers: Annotated[
+        bool, typer.Option("--peers", help="Compare with the rivals, one core each.")
+    ] = False,
+    peers_python: Annotated[
+        Path | None, typer.Option(help="The rivals' interpreter, if not our own choice.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Frames and faces a second from JPEG to faces, by stage."""
+    # `facepose --help` must not wait for OpenVINO.
+    from deploy.bench.analyze import BenchOptions, measure  # noqa: PLC0415
+    from deploy.bench.report import as_json as report_of  # noqa: PLC0415
+    from deploy.bench.report import print_report  # noqa: PLC0415
+
+    options = BenchOptions(
+        faces=faces,
+        size=_parse_size(size),
+        batches=_parse_batches(batches),
+        threads=threads,
+        models=ModelChoices(precision=precision, detector=detector),
+        device=device,
+        seconds=seconds,
+        pictures=pictures,
+        peers=peers,
+        peers_python=peers_python,
+    )
+    setting, results, comparison = measure(options)
+    if as_json:
+        typer.echo(json.dumps(report_of(setting, results, comparison)))
+    else:
+        print_report(Console(), setting, results, comparison)
+
+
+@bench_app.command("peers")
+def peers() -> None:
+    """Install the rivals of `--peers` in an interpreter of their own, in the cache folder."""
+    from deploy.bench.peers import install_peers  # noqa: PLC0415  see above
+
+    typer.echo(f"ready: {install_peers()}")
