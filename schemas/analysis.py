@@ -46,7 +46,7 @@ class ModelChoices(_Part):
 
     detector: DetectorName = "yunet"
     landmarks: LandmarksName = "mediapipe478"
-    pose: PoseName = "procrustes"
+    pose: PoseName = "mesh_corrected"
     expression: ExpressionName = "mini_xception"
     precision: Precision = "exact"
     second_landmark_pass: bool = False

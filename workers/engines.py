@@ -65,6 +65,7 @@ class NetworkSpec:
         free_axes: axes of the input whose length may vary.
         exact_layers: convolutions, by the name of their torch module, that stay f32 where the
             others are bf16.
+        always_exact: stays f32 as a whole, because bf16 changes its answers too much.
         few_channels: most of its convolutions have few channels, see `workers.openvino_tuning`.
     """
 
@@ -75,6 +76,7 @@ class NetworkSpec:
     free_axes: tuple[int, ...] = (0,)
     exact_layers: tuple[str, ...] = ()
     few_channels: bool = False
+    always_exact: bool = False
 
     def build(self) -> "torch.nn.Module":
         """Build the torch module (this imports torch)."""
@@ -121,28 +123,27 @@ def openvino_engine(threads: int, precision: Precision = "exact") -> Engine:
 
     Args:
         threads: of the CPU.
-        precision: `exact` computes in f32; `fast` in bf16 where the CPU has it, else in f32 too.
+        precision: `exact` computes in f32; `fast` in bf16 where the CPU has it and the network
+            bears it, else in f32 too.
     """
     core = openvino.Core()
     fast = precision == "fast" and has_bf16(core)
     if precision == "fast" and not fast:
         _log.warning("this CPU has no bf16: 'fast' is 'exact' here", action="precision_fallback")
     # Left to itself, OpenVINO takes bf16 where the CPU has it: up to .7 degrees of pose away.
-    options = {
-        "INFERENCE_PRECISION_HINT": "bf16" if fast else "f32",
-        "INFERENCE_NUM_THREADS": threads,
-        "PERFORMANCE_HINT": "LATENCY",
-    }
+    options = {"INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
 
     def load(spec: NetworkSpec) -> Network:
         graph, values = _converted(spec)
+        in_bf16 = fast and not spec.always_exact
+        chosen = {**options, "INFERENCE_PRECISION_HINT": "bf16" if in_bf16 else "f32"}
         tuned = tune_graph(
             graph,
-            exact_layers=spec.exact_layers if fast else (),
+            exact_layers=spec.exact_layers if in_bf16 else (),
             few_channels=spec.few_channels and suits_few_channels_kernels(),
         )
         model = core.read_model(tuned, openvino.Tensor(np.frombuffer(values, np.uint8)))
-        return ShapedNetwork(lambda model: core.compile_model(model, "CPU", options), model)
+        return ShapedNetwork(lambda model: core.compile_model(model, "CPU", chosen), model)
 
     return load
 

@@ -2,10 +2,18 @@
 
 import ctypes
 import os
+import subprocess
+import sys
 
 _DRIVER = "libcuda.so.1"
-_SUCCESS = 0
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
+_TIMEOUT_S = 60.0
+_QUESTION = """
+import ctypes, sys
+driver, count = ctypes.CDLL(sys.argv[1]), ctypes.c_int()
+ok = driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(count)) == 0
+print(count.value if ok else 0)
+"""
 
 
 def has_cuda() -> bool:
@@ -29,11 +37,20 @@ def visible_devices() -> tuple[str, ...]:
 
 
 def _count() -> int:
+    """Ask the driver, in a process of its own.
+
+    A process keeps the `CUDA_VISIBLE_DEVICES` of its first word with the driver; had this one asked
+    already, choosing a GPU by that variable afterwards would do nothing.
+    """
     try:
-        driver = ctypes.CDLL(_DRIVER)
+        ctypes.CDLL(_DRIVER)
     except OSError:
         return 0
-    found = ctypes.c_int()
-    started = driver.cuInit(0) == _SUCCESS
-    counted = started and driver.cuDeviceGetCount(ctypes.byref(found)) == _SUCCESS
-    return found.value if counted else 0
+    question = [sys.executable, "-I", "-S", "-c", _QUESTION, _DRIVER]
+    try:
+        answer = subprocess.run(
+            question, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return 0
+    return int(answer.stdout) if answer.returncode == 0 else 0

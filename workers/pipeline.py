@@ -34,9 +34,6 @@ from workers.stages import (
 )
 from workers.static_faces import StaticFaces, thumbnails
 
-POSE_MIN_PRESENCE = 1e-6
-"""Below it no pose is told. Above it the yaw's sign was right in 126 of 126 turned heads of
-Pointing'04 with a presence under .9, though it stops near 60 degrees where 90 are true."""
 MIN_EXPRESSION_HEIGHT_PX = 32
 """Below this an expression is a guess (.55 right at 24 px, .70 at 48): none is more honest."""
 
@@ -154,7 +151,7 @@ class HostPipeline:
         if presence is None:
             presence = np.full(len(found), np.nan, np.float32)
         with self._timer("pose"):
-            poses = _told(self._steps.pose(found), presence)
+            poses = _whole(self._steps.pose(found))
         with self._timer("eyes"):
             eyes = eye_openness(points, self._steps.landmark_model.eyes)
         with self._timer("expression"):
@@ -220,9 +217,8 @@ def _box_of(points_xyz: Floats) -> Floats:
     return np.concatenate((low, high), axis=1)
 
 
-def _told(poses: HeadPoses, presence: Floats) -> HeadPoses:
-    """Withhold the poses of faces that the landmark network does not see at all."""
-    seen = ~(presence < POSE_MIN_PRESENCE)  # NaN: it has no opinion
+def _whole(poses: HeadPoses) -> HeadPoses:
+    """Tell all three angles of a head or none."""
     angles = np.stack((poses.yaw_deg, poses.pitch_deg, poses.roll_deg))
-    angles[:, ~(seen & np.isfinite(angles).all(axis=0))] = np.nan
+    angles[:, ~np.isfinite(angles).all(axis=0)] = np.nan
     return HeadPoses(*angles)

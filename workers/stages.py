@@ -20,6 +20,10 @@ Image = NDArray[np.uint8]
 """(H, W, 3) RGB."""
 Floats = NDArray[np.float32]
 
+POSE_MIN_PRESENCE = 1e-6
+"""Below it the landmarks are no face's, and no pose is told from them. Above it the yaw's sign was
+right in 126 of 126 turned heads of Pointing'04 with a presence under .9."""
+
 StageTimer = Callable[[str], AbstractContextManager[None]]
 """Called with a step's name around it: `with timer("detect"): …`."""
 
@@ -166,6 +170,14 @@ class Found:
 
     def __len__(self) -> int:
         return len(self.image_index)
+
+    @property
+    def marked(self) -> NDArray[np.bool_]:
+        """Whether the landmarks (N,) can be those of a face, so that a pose may be told by them."""
+        presence = self.landmarks.presence
+        if presence is None:
+            return np.ones(len(self), bool)
+        return np.asarray(presence >= POSE_MIN_PRESENCE)
 
     def __getitem__(self, chosen: NDArray[np.intp] | NDArray[np.bool_]) -> "Found":
         return Found(

@@ -13,6 +13,7 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -116,13 +117,9 @@ def _command(carrier: Carrier, folder: Path) -> tuple[str, list[str]]:
         options = ["--ignore-scripts", "--loglevel=error", f"--pack-destination={folder}"]
         return "npm pack", ["npm", "pack", packed, *options]
     if carrier.kind == "sdist":
+        arguments = [carrier.package, carrier.version, str(folder)]
         module = [sys.executable, "-m", "workers.sdist_download"]
-        return "the index's source archive", [
-            *module,
-            carrier.package,
-            carrier.version,
-            str(folder),
-        ]
+        return "the source archive's download", [*module, *arguments]
     # Wheels only: pip would run a source archive's own code to read its metadata. Nothing is
     # installed, so it does not matter which Python the carrier asks for.
     return "pip download", [
@@ -156,17 +153,16 @@ def _run(client: str, command: list[str], scratch: Path, received: Received) -> 
                 if monotonic() > until:
                     process.kill()
                     raise SourceError(f"{client} took over {CLIENT_TIMEOUT_S:.0f} s") from exc
-                received(_size(scratch.parent))
+                received(_largest(scratch.parent))
             else:
                 return process.returncode, text
 
 
-def _size(folder: Path) -> int:
-    """Bytes of the files in a folder; files may come and go meanwhile."""
-    total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.stat().st_size if path.is_file() else 0
-        except FileNotFoundError:
-            continue
-    return total
+def _largest(folder: Path) -> int:
+    """Bytes of the largest file of a folder; clients copy what they fetched, so no sum."""
+    largest = 0
+    for where, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):  # files come and go meanwhile
+                largest = max(largest, Path(where, name).stat().st_size)
+    return largest

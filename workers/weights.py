@@ -189,9 +189,8 @@ def _fetch(entry: WeightsEntry, tell: Progress) -> bytes:
 
 
 def _teller(entry: WeightsEntry, label: str, tell: Progress) -> Received:
-    """How far a large file has come: an archive may be smaller or larger than the file in it."""
-    about = f"the file has {entry.bytes / 1e6:.0f} MB"
-    return lambda got: tell(entry.name, f"{label}: {got / 1e6:.0f} MB came, {about}")
+    """Tell how much has come; of how much is not known: archives are packed and hold more."""
+    return lambda got: tell(entry.name, f"{label}: {got / 1e6:.0f} MB so far")
 
 
 def _sources(entry: WeightsEntry) -> list[tuple[str, Callable[[Received], bytes]]]:
@@ -241,5 +240,5 @@ def _find(name: str) -> WeightsEntry:
 
 def _entry(name: str, table: dict[str, object]) -> WeightsEntry:
     carriers = tuple(Carrier(**carrier) for carrier in table.pop("carriers"))  # type: ignore[attr-defined]
-    needs = tuple(table.pop("needs", ()))  # type: ignore[call-overload]
+    needs: tuple[str, ...] = tuple(table.pop("needs", ()))  # type: ignore[arg-type]
     return WeightsEntry(name=name, carriers=carriers, needs=needs, **table)  # type: ignore[arg-type]

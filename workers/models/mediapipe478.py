@@ -29,6 +29,9 @@ SPEC = NetworkSpec(
     weights="face_landmarker",
     builder="workers.models.mediapipe478_net:load_mediapipe478",
     example_shape=(BATCH, SIDE_PX, SIDE_PX, 3),
+    # Rounded to bf16, the points (up to 256) would lie on a grid of one pixel.
+    exact_layers=("points", "presence"),
+    few_channels=True,
 )
 
 
@@ -53,6 +56,7 @@ LANDMARKER = LandmarkModel(
     name="mediapipe478",
     spec=SPEC,
     side_px=SIDE_PX,
+    margin=MARGIN,
     n_points=478,
     batch=BATCH,
     crop=crop,

@@ -68,7 +68,8 @@ class MediaPipe478Net(nn.Module):
             Points (B, 478, 3) in crop pixels, z like x and growing away from the camera, and
             presence logits (B,).
         """
-        x = crops.permute(0, 3, 1, 2).to(self.stem.weight.dtype) / 255.0
+        # Scaled before it is permuted: OpenVINO then moves no memory (a tenth of its time).
+        x = (crops.to(self.stem.weight.dtype) / 255.0).permute(0, 3, 1, 2)
         # TensorFlow's "same" at stride 2 pads only right and bottom.
         x = self.stem_prelu(self.stem(functional.pad(x, (0, 1, 0, 1))))
         x = self.blocks(x)

@@ -5,28 +5,14 @@ Torch is not imported here.
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.messages import EXPRESSIONS
-from workers.engines import Engine, NetworkSpec, run_in_batches
-from workers.geometry.crops import crops_around, cut
+from workers.engines import Engine
+from workers.models.xception_input import grey_crops, read_xception, xception_spec
 from workers.stages import ExpressionModel, ExpressionReader, Floats, Image
 
-SIDE_PX = 64
-MARGIN = 1.0
-BATCH = 32
-
-_FILE_ORDER = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
-_TO_PROJECT_ORDER = [_FILE_ORDER.index(name) for name in EXPRESSIONS]
-
-SPEC = NetworkSpec(
-    name="mini_xception",
-    weights="mini_xception",
-    builder="workers.models.mini_xception_net:load_mini_xception",
-    example_shape=(BATCH, SIDE_PX, SIDE_PX),
-)
+SPEC = xception_spec("mini_xception")
 
 
 def _build(load: Engine) -> ExpressionReader:
@@ -35,11 +21,7 @@ def _build(load: Engine) -> ExpressionReader:
     def read(
         images: Sequence[Image], boxes: Floats, points: Floats, image_index: NDArray[np.intp]
     ) -> Floats:
-        faces = cut(images, crops_around(boxes, points[:, :2], image_index, MARGIN), SIDE_PX)
-        # One conversion for all: as a picture, the crops simply stand below one another.
-        grey = cv2.cvtColor(faces.reshape(-1, SIDE_PX, 3), cv2.COLOR_RGB2GRAY).astype(np.uint8)
-        (probs,) = run_in_batches(network, grey.reshape(-1, SIDE_PX, SIDE_PX), BATCH)
-        return probs[:, _TO_PROJECT_ORDER]
+        return read_xception(network, grey_crops(images, boxes, points, image_index))
 
     return read
 

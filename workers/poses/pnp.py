@@ -90,6 +90,7 @@ def pnp_estimator(focal_px: float | None = None) -> PoseEstimator:
         sizes = np.array([image.shape[1::-1] for image in found.images], np.float64)
         mine = sizes.reshape(-1, 2)[found.image_index]
         focal = mine[:, 0] if focal_px is None else np.full(len(mine), focal_px)
+        points = np.where(found.marked[:, None, None], points, np.nan)
         return pnp_poses(points, focal, mine / 2)
 
     return estimate
