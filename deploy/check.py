@@ -23,7 +23,9 @@ from schemas.settings import Settings
 from schemas.site import Camera, Site
 from schemas.site_file import load_site
 from workers import choices, weights
+from workers.engines import cpu_has_bf16
 from workers.errors import WorkersError
+from workers.gpu import has_cuda
 from workers.user_weights import USER_FILES, read_user_weights
 
 LEAST_FREE_GB: Final = 2.0
@@ -66,6 +68,7 @@ def _findings(site_path: Path, settings: Settings) -> Iterator[Finding]:
     yield from check_cameras([camera for _room, camera in site.cameras()], site_path.parent)
     yield check_weights(site)
     yield check_device(settings)
+    yield from check_precision(site)
     yield check_disk(state_folder(site_path, settings))
     yield from check_redis(settings)
     yield from check_database(settings)
@@ -167,6 +170,13 @@ def check_device(settings: Settings) -> Finding:
             "install its driver, or unset FACEPOSE_DEVICE",
         )
     return Finding("device", "ok", f"CPU, there is no GPU; {_threads(settings)}")
+
+
+def check_precision(site: Site) -> Iterator[Finding]:
+    """Whether `fast` is any faster on this processor."""
+    if site.models.precision == "fast" and not has_cuda() and not cpu_has_bf16():
+        text = "this CPU has no bf16, so `precision: fast` is the same as `exact` here"
+        yield Finding("precision", "warning", text)
 
 
 def check_disk(folder: Path) -> Finding:

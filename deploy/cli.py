@@ -16,7 +16,7 @@ from deploy import model_options as options
 from deploy.bench_command import bench_app
 from deploy.evaluate_command import evaluate_app
 from deploy.process_setup import configure_logs, stop_on_signals
-from schemas.analysis import ModelChoices
+from schemas.analysis import DetectionPlan, ModelChoices
 from schemas.errors import FacePoseError, SettingsError, SiteFileError
 from schemas.settings import Settings, load_settings
 from schemas.site import Site
@@ -131,11 +131,13 @@ def image(
     ] = None,
     expression: Annotated[bool, typer.Option(help="Also measure expressions.")] = True,
     detector: options.Detector = options.DETECTOR,
-    landmarks: options.LandmarksOption = options.LANDMARKS,
+    landmarks: options.Landmarks = options.LANDMARKS,
     pose: options.Pose = options.POSE,
     expression_net: options.ExpressionNet = options.EXPRESSION_NET,
-    precision: options.PrecisionOption = options.PRECISION,
+    precision: options.Precision = options.PRECISION,
     second_pass: options.SecondPass = False,
+    long_side: options.LongSide = None,
+    min_confidence: options.MinConfidence = None,
 ) -> None:
     """Find and measure every face in pictures."""
     from workers.image import run_image
@@ -156,6 +158,7 @@ def image(
             draw=draw,
             expression=expression,
             models=models,
+            detection=DetectionPlan(long_side_px=long_side, min_confidence=min_confidence),
             device=settings.device,
             threads=settings.threads,
         )
@@ -171,9 +174,7 @@ def video(
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object per frame, and one at the end.")
     ] = False,
-    points: Annotated[
-        bool, typer.Option("--points", help="Landmarks, too, in the JSON.")
-    ] = False,
+    points: Annotated[bool, typer.Option("--points", help="Landmarks, too, in the JSON.")] = False,
     every: Annotated[int, typer.Option(min=1, help="Analyse one of so many frames.")] = 1,
     fps: Annotated[
         float | None, typer.Option(min=0.1, help="Or so many a second; labels hold in between.")
@@ -181,11 +182,13 @@ def video(
     smooth: Annotated[bool, typer.Option(help="Smooth each track's angles.")] = True,
     expression: Annotated[bool, typer.Option(help="Also measure expressions.")] = True,
     detector: options.Detector = options.DETECTOR,
-    landmarks: options.LandmarksOption = options.LANDMARKS,
+    landmarks: options.Landmarks = options.LANDMARKS,
     pose: options.Pose = options.POSE,
     expression_net: options.ExpressionNet = options.EXPRESSION_NET,
-    precision: options.PrecisionOption = options.PRECISION,
+    precision: options.Precision = options.PRECISION,
     second_pass: options.SecondPass = False,
+    long_side: options.LongSide = None,
+    min_confidence: options.MinConfidence = None,
 ) -> None:
     """Follow every face through a film."""
     from deploy.film.video import run_video
@@ -209,6 +212,7 @@ def video(
                 precision=precision,
                 second_landmark_pass=second_pass,
             ),
+            detection=DetectionPlan(long_side_px=long_side, min_confidence=min_confidence),
             device=settings.device,
             threads=settings.threads,
             stop=stop_on_signals(),

@@ -12,6 +12,7 @@ from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from deploy import evaluate_options as opt
 from deploy import exit_codes
+from deploy import model_options as nets
 from schemas.analysis import DetectionPlan, ModelChoices, PoseName
 from schemas.settings import load_settings
 
@@ -32,12 +33,12 @@ def detection(
     data: opt.Data,
     format_name: opt.Format = None,
     split: opt.Split = None,
-    detector: opt.Detector = "yunet",
-    long_side: opt.LongSide = None,
-    min_confidence: opt.MinConfidence = None,
+    detector: nets.Detector = nets.DETECTOR,
+    long_side: nets.LongSide = None,
+    min_confidence: nets.MinConfidence = None,
     whole_analyser: opt.WholeAnalyser = False,
     iou: opt.MinIou = 0.5,
-    precision: opt.Precision = "exact",
+    precision: nets.Precision = nets.PRECISION,
     device: opt.Device = None,
     threads: opt.Threads = None,
     limit: opt.Limit = None,
@@ -78,12 +79,12 @@ def landmarks(
     data: opt.Data,
     format_name: opt.Format = None,
     normaliser: opt.Normaliser = "inter-ocular",
-    detector: opt.Detector = "yunet",
-    long_side: opt.LongSide = None,
-    min_confidence: opt.MinConfidence = None,
-    landmark_net: opt.LandmarkNet = "mediapipe478",
-    second_landmark_pass: opt.SecondPass = False,
-    precision: opt.Precision = "exact",
+    detector: nets.Detector = nets.DETECTOR,
+    long_side: nets.LongSide = None,
+    min_confidence: nets.MinConfidence = None,
+    landmark_net: nets.Landmarks = nets.LANDMARKS,
+    second_pass: nets.SecondPass = False,
+    precision: nets.Precision = nets.PRECISION,
     device: opt.Device = None,
     threads: opt.Threads = None,
     limit: opt.Limit = None,
@@ -110,7 +111,7 @@ def landmarks(
             landmarks=landmark_net,
             pose=_pose_of(landmark_net),
             precision=precision,
-            second_landmark_pass=second_landmark_pass,
+            second_landmark_pass=second_pass,
         ),
         plan=_plan(long_side, min_confidence),
         device=device,
@@ -127,13 +128,13 @@ def landmarks(
 def pose(
     data: opt.Data,
     format_name: opt.Format = None,
-    detector: opt.Detector = "yunet",
-    long_side: opt.LongSide = None,
-    min_confidence: opt.MinConfidence = None,
-    landmark_net: opt.LandmarkNet = "mediapipe478",
-    second_landmark_pass: opt.SecondPass = False,
-    pose_method: opt.PoseMethod = "procrustes",
-    precision: opt.Precision = "exact",
+    detector: nets.Detector = nets.DETECTOR,
+    long_side: nets.LongSide = None,
+    min_confidence: nets.MinConfidence = None,
+    landmark_net: nets.Landmarks = nets.LANDMARKS,
+    second_pass: nets.SecondPass = False,
+    pose_method: nets.Pose = nets.POSE,
+    precision: nets.Precision = nets.PRECISION,
     device: opt.Device = None,
     threads: opt.Threads = None,
     limit: opt.Limit = None,
@@ -164,7 +165,7 @@ def pose(
             landmarks=landmark_net,
             pose=pose_method,
             precision=precision,
-            second_landmark_pass=second_landmark_pass,
+            second_landmark_pass=second_pass,
         ),
         plan=_plan(long_side, min_confidence),
         device=device,
@@ -184,11 +185,11 @@ def expression(
     numbering: opt.Numbering = None,
     crops: opt.Crops = False,
     crop_margin: opt.CropMargin = 0.0,
-    detector: opt.Detector = "yunet",
-    long_side: opt.LongSide = None,
-    min_confidence: opt.MinConfidence = None,
-    expression_net: opt.ExpressionNet = "mini_xception",
-    precision: opt.Precision = "exact",
+    detector: nets.Detector = nets.DETECTOR,
+    long_side: nets.LongSide = None,
+    min_confidence: nets.MinConfidence = None,
+    expression_net: nets.ExpressionNet = nets.EXPRESSION_NET,
+    precision: nets.Precision = nets.PRECISION,
     device: opt.Device = None,
     threads: opt.Threads = None,
     limit: opt.Limit = None,
@@ -229,7 +230,7 @@ def _plan(long_side: int | None, min_confidence: float | None) -> DetectionPlan:
 
 def _pose_of(landmark_net: str) -> PoseName:
     """A pose method that goes with the landmarks; its angles play no part in their figures."""
-    return "procrustes" if landmark_net == "mediapipe478" else "pfld_linear"
+    return nets.POSE if landmark_net == nets.LANDMARKS else "pnp"
 
 
 def _run(

@@ -7,25 +7,11 @@ from typing import Annotated, Literal
 
 import typer
 
-from schemas.analysis import DetectorName, ExpressionName, LandmarksName, PoseName
-from schemas.analysis import Precision as PrecisionName
-
 Data = Annotated[Path, typer.Option("--data", metavar="DIR", help="The data set's folder or file.")]
 Format = Annotated[
     str | None, typer.Option("--format", help="Its format, where the files do not tell it.")
 ]
 Split = Annotated[str | None, typer.Option(help="The set's own part, by its own name.")]
-Detector = Annotated[DetectorName, typer.Option(help="Finds the faces.")]
-LongSide = Annotated[
-    int | None, typer.Option(min=64, max=8192, help="Longer side of what the detector sees [px].")
-]
-MinConfidence = Annotated[
-    float | None, typer.Option(min=0.01, max=0.99, help="Its threshold; by default its own.")
-]
-LandmarkNet = Annotated[LandmarksName, typer.Option("--landmarks", help="Puts points on them.")]
-SecondPass = Annotated[bool, typer.Option("--second-landmark-pass", help="Look at each twice.")]
-PoseMethod = Annotated[PoseName, typer.Option("--pose", help="Turns them into angles.")]
-ExpressionNet = Annotated[ExpressionName, typer.Option(help="Reads the seven expressions.")]
 Normaliser = Annotated[
     Literal["inter-ocular", "inter-pupil", "box"],
     typer.Option(help="What distances are divided by; papers on 300-W: the outer eye corners."),
@@ -43,9 +29,6 @@ WholeAnalyser = Annotated[
     typer.Option("--whole-analyser", help="Judge what the analyser reports, not the detector."),
 ]
 MinIou = Annotated[float, typer.Option("--iou", min=0.05, max=0.95, help="Overlap of a right box.")]
-Precision = Annotated[
-    PrecisionName, typer.Option(help="exact is f32; fast is bf16 where it can be had.")
-]
 Device = Annotated[
     Literal["auto", "cpu", "cuda"] | None,
     typer.Option(help="Where the networks run; by default FACEPOSE_DEVICE."),

@@ -2,40 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
 
-from schemas.analysis import (
-    DetectorName,
-    ExpressionName,
-    LandmarksName,
-    ModelChoices,
-    PoseName,
-    Precision,
-)
+from schemas import analysis
+from schemas.analysis import ModelChoices
 
-_DEFAULTS = ModelChoices()
-_PANEL = "Networks"
+_PANEL: Final = "Networks"
 
-Detector = Annotated[DetectorName, typer.Option(help="Finds the faces.", rich_help_panel=_PANEL)]
-LandmarksOption = Annotated[
-    LandmarksName, typer.Option("--landmarks", help="Puts points on them.", rich_help_panel=_PANEL)
+
+def _option(*names: str, help: str, **bounds: Any) -> Any:  # noqa: A002, ANN401  typer's own words
+    return typer.Option(*names, help=help, rich_help_panel=_PANEL, **bounds)
+
+
+Detector = Annotated[analysis.DetectorName, _option(help="Finds the faces.")]
+Landmarks = Annotated[
+    analysis.LandmarksName, _option("--landmarks", help="Puts points on each of them.")
 ]
-Pose = Annotated[PoseName, typer.Option(help="Measures the angles.", rich_help_panel=_PANEL)]
-ExpressionNet = Annotated[
-    ExpressionName, typer.Option(help="Reads the expressions.", rich_help_panel=_PANEL)
+Pose = Annotated[analysis.PoseName, _option("--pose", help="Measures the angles.")]
+ExpressionNet = Annotated[analysis.ExpressionName, _option(help="Reads the seven expressions.")]
+Precision = Annotated[
+    analysis.Precision, _option(help="exact: f32; fast: bf16 where the processor has it.")
 ]
-PrecisionOption = Annotated[
-    Precision,
-    typer.Option("--precision", help="f32, or bf16 where it is faster.", rich_help_panel=_PANEL),
+SecondPass = Annotated[bool, _option("--second-pass", help="Look at each face twice.")]
+LongSide = Annotated[
+    int | None,
+    _option(min=64, max=8192, help="Longer side in pixels of what the detector sees."),
 ]
-SecondPass = Annotated[
-    bool, typer.Option("--second-pass", help="Look at each face twice.", rich_help_panel=_PANEL)
+MinConfidence = Annotated[
+    float | None, _option(min=0.01, max=0.99, help="The detector's threshold; else its own.")
 ]
 
-DETECTOR = _DEFAULTS.detector
-LANDMARKS = _DEFAULTS.landmarks
-POSE = _DEFAULTS.pose
-EXPRESSION_NET = _DEFAULTS.expression
-PRECISION = _DEFAULTS.precision
+_DEFAULTS: Final = ModelChoices()
+DETECTOR: Final = _DEFAULTS.detector
+LANDMARKS: Final = _DEFAULTS.landmarks
+POSE: Final = _DEFAULTS.pose
+EXPRESSION_NET: Final = _DEFAULTS.expression
+PRECISION: Final = _DEFAULTS.precision

@@ -74,8 +74,12 @@ class FaceAnalyzer:
             WeightsMissingError, WeightsHashError: see `workers.weights.read_weights`.
         """
         version = choices.model_version(choices.networks_of(models, expression=expression))
-        chosen = _choose_device(device)
-        load = _choose_engine(chosen, engine, threads or default_threads(), models.precision)
+        chosen = choose_device(device)
+        load = choose_engine(chosen, engine, threads or default_threads(), models.precision)
+        if chosen == "cuda" and engine != "openvino":
+            pipeline = _device_pipeline(models, expression=expression, min_presence=min_presence)
+            if pipeline is not None:
+                return cls(pipeline, version)
         steps = _load_steps(load, chosen, models, expression=expression, min_presence=min_presence)
         following = Following() if models.follow else None
         return cls(HostPipeline(steps, timer, following), version)
@@ -108,6 +112,17 @@ class FaceAnalyzer:
             raise ValueError(f"{len(images)} pictures, but {len(views)} views")
         measured = self._pipeline.measure(images, views)
         return [[] for _ in images] if measured is None else measured.faces(len(images))
+
+
+def _device_pipeline(
+    models: ModelChoices, *, expression: bool, min_presence: float
+) -> Pipeline | None:
+    """Return the pipeline that stays on the GPU; None where these choices do not run in it."""
+    from workers.device.pipeline import DevicePipeline, supports  # noqa: PLC0415  imports torch
+
+    if not supports(models):
+        return None
+    return DevicePipeline.load("cuda", models, expression=expression, min_presence=min_presence)
 
 
 def _load_steps(
@@ -150,15 +165,21 @@ def default_threads() -> int:
     return int(chosen) if chosen else len(os.sched_getaffinity(0))
 
 
-def _choose_device(device: Device) -> Literal["cpu", "cuda"]:
+def choose_device(device: Device) -> Literal["cpu", "cuda"]:
+    """Return the device that "auto" stands for here."""
     if device == "auto":
         return "cuda" if has_cuda() else "cpu"
     return device
 
 
-def _choose_engine(
+def choose_engine(
     device: Literal["cpu", "cuda"], engine: EngineName | None, threads: int, precision: Precision
 ) -> Engine:
+    """Return what loads networks on a device.
+
+    Raises:
+        EngineError: the device or the engine cannot be had here.
+    """
     if device == "cuda" and engine == "openvino":
         raise EngineError("OpenVINO runs on the CPU here; use engine='torch' on cuda")
     cv2.setNumThreads(threads)

@@ -7,6 +7,7 @@ torch, which saves seconds and hundreds of megabytes.
 
 import hashlib
 import importlib
+import re
 import shutil
 import tempfile
 import warnings
@@ -23,9 +24,9 @@ import structlog
 from numpy.typing import NDArray
 
 from schemas.analysis import Precision
+from workers import openvino_tuning
 from workers.errors import EngineError
 from workers.openvino_tuning import (
-    Outputs,
     ShapedNetwork,
     has_bf16,
     suits_few_channels_kernels,
@@ -37,9 +38,12 @@ from workers.weights import cache_folder
 if TYPE_CHECKING:
     import torch
 
+_OWN_IMPORT = re.compile(r"^from workers\.models\.(\w+) import", re.MULTILINE)
+
 _log = structlog.get_logger(__name__)
 
 EngineName = Literal["torch", "openvino"]
+Outputs = openvino_tuning.Outputs
 
 
 class Network(Protocol):
@@ -148,6 +152,11 @@ def openvino_engine(threads: int, precision: Precision = "exact") -> Engine:
     return load
 
 
+def cpu_has_bf16() -> bool:
+    """Whether `fast` differs from `exact` on this CPU."""
+    return has_bf16(openvino.Core())
+
+
 def _converted(spec: NetworkSpec) -> tuple[bytes, bytes]:
     """Return a network's graph (XML) and values, from the cache or converted and put there.
 
@@ -167,10 +176,21 @@ def _converted(spec: NetworkSpec) -> tuple[bytes, bytes]:
 def _fingerprint(spec: NetworkSpec) -> str:
     """Name everything that the conversion depends on: weights, layers, converter."""
     digest = hashlib.sha256(read_any_weights(spec.weights))
-    file = spec.builder.split(":")[0].rpartition(".")[2] + ".py"
-    digest.update(resources.files("workers.models").joinpath(file).read_bytes())
+    for source in _sources(spec.builder.split(":")[0]):
+        digest.update(source)
     digest.update(f"{spec} {openvino.__version__}".encode())
     return digest.hexdigest()[:16]
+
+
+def _sources(module: str) -> list[bytes]:
+    """Return the text of a module and of all modules of `workers.models` that it builds on."""
+    folder, waiting, read = resources.files("workers.models"), [module], dict[str, bytes]()
+    while waiting:
+        name = waiting.pop().rpartition(".")[2]
+        if name not in read:
+            read[name] = folder.joinpath(f"{name}.py").read_bytes()
+            waiting += _OWN_IMPORT.findall(read[name].decode())
+    return [text for _, text in sorted(read.items())]
 
 
 def _read_converted(folder: Path) -> tuple[bytes, bytes] | None:

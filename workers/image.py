@@ -12,13 +12,14 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from schemas.analysis import ModelChoices
+from schemas.analysis import DetectionPlan, ModelChoices
 from schemas.messages import EXPRESSIONS
 from workers.analyzer import DEFAULT_MODELS, Device, FaceAnalyzer
 from workers.decode import Image, read_picture
 from workers.drawing import draw_faces, likeliest_expression
 from workers.errors import DecodeError, WorkersError
 from workers.face import Face
+from workers.stages import DEFAULT_PLAN, View
 
 PICTURE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".avif"}
@@ -45,6 +46,7 @@ def run_image(
     draw: Path | None = None,
     expression: bool = True,
     models: ModelChoices = DEFAULT_MODELS,
+    detection: DetectionPlan = DEFAULT_PLAN,
     device: Device = "auto",
     threads: int | None = None,
 ) -> int:
@@ -56,6 +58,7 @@ def run_image(
         draw: where to write annotated pictures: a file for one picture, else a folder.
         expression: also measure expressions.
         models: which network does each step.
+        detection: what the detector looks at.
         device: see `FaceAnalyzer.load`.
         threads: see `FaceAnalyzer.load`.
 
@@ -73,7 +76,7 @@ def run_image(
         console=Console(stderr=True), transient=True, disable=len(pictures) < _PROGRESS_FROM
     ) as progress:
         for picture in progress.track(pictures, description="pictures"):
-            result = analyse_picture(analyzer, picture, targets.get(picture))
+            result = analyse_picture(analyzer, picture, targets.get(picture), detection)
             status = max(status, int(result.error is not None))
             typer.echo(json.dumps(as_record(result))) if as_json else _show(result)
     return status
@@ -86,13 +89,18 @@ def pictures_in(paths: Sequence[Path]) -> Iterator[Path]:
         yield from inside or [path]
 
 
-def analyse_picture(analyzer: FaceAnalyzer, path: Path, target: Path | None) -> Analysed:
+def analyse_picture(
+    analyzer: FaceAnalyzer,
+    path: Path,
+    target: Path | None,
+    detection: DetectionPlan = DEFAULT_PLAN,
+) -> Analysed:
     """Return one picture's faces; what goes wrong with it stands in the answer."""
     if path.is_dir():
         return Analysed(path, error="no pictures in this folder")
     try:
         image = read_picture(path)
-        (faces,) = analyzer.analyze([image])
+        (faces,) = analyzer.analyze([image], [View(detection=detection)])
         if target is not None:
             _write(target, draw_faces(image, faces), source=path)
     except (DecodeError, _NotWrittenError) as exc:

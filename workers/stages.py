@@ -6,7 +6,7 @@ No torch here: networks are called through `workers.engines`.
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,9 @@ def no_timer(_stage: str) -> AbstractContextManager[None]:
     return nullcontext()
 
 
+DEFAULT_PLAN = DetectionPlan()
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """Where a picture comes from, as far as the analysis cares.
@@ -46,7 +49,7 @@ class View:
 
     source: str = ""
     at_s: float = 0.0
-    detection: DetectionPlan = field(default_factory=DetectionPlan)
+    detection: DetectionPlan = DEFAULT_PLAN
 
 
 @dataclass(frozen=True, slots=True)

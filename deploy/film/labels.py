@@ -10,11 +10,12 @@ from typing import Any, Protocol
 from deploy.film.film_reader import FilmFrame, Image
 from deploy.film.track_summary import TrackSummaries
 from deploy.film.tracks import TrackNumbers
+from schemas.analysis import DetectionPlan
 from workers.drawing import draw_faces
 from workers.face import Face
 from workers.geometry.pose_smoothing import PoseSmoother
 from workers.image import face_record
-from workers.stages import View
+from workers.stages import DEFAULT_PLAN, View
 
 Angles = tuple[float | None, float | None, float | None]
 _SAME_MOMENT_S = 1e-6
@@ -94,17 +95,24 @@ class Labeller:
     """Measures the frames of one film, and enters them into `summaries`."""
 
     def __init__(
-        self, analyzer: Analyzer, source: str, summaries: TrackSummaries, *, smooth: bool = True
+        self,
+        analyzer: Analyzer,
+        source: str,
+        summaries: TrackSummaries,
+        *,
+        detection: DetectionPlan = DEFAULT_PLAN,
+        smooth: bool = True,
     ) -> None:
         self._analyzer = analyzer
         self._source = source
+        self._detection = detection
         self._numbers = TrackNumbers()
         self._smoother = PoseSmoother() if smooth else None
         self._summaries = summaries
 
     def label(self, frame: FilmFrame) -> Labels:
         """Analyse a frame; frames come in their order."""
-        view = View(source=self._source, at_s=frame.at_s)
+        view = View(source=self._source, at_s=frame.at_s, detection=self._detection)
         (faces,) = self._analyzer.analyze([frame.image], [view])
         height, width = frame.image.shape[:2]
         tracks = self._numbers.number(frame.at_s, faces, width, height)

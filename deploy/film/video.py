@@ -24,9 +24,10 @@ from deploy.film.film_writer import FilmWriter
 from deploy.film.labels import Analyzer, Labeller, Labels, Pace
 from deploy.film.outcome import Outcome, show_outcome
 from deploy.film.progress import film_progress
-from schemas.analysis import ModelChoices
+from schemas.analysis import DetectionPlan, ModelChoices
 from workers.analyzer import DEFAULT_MODELS, Device, FaceAnalyzer, default_threads
 from workers.drawing import drawn_size
+from workers.stages import DEFAULT_PLAN
 
 _Parts: TypeAlias = "Iterator[FilmFrame | AudioPacket]"
 
@@ -42,6 +43,7 @@ def run_video(
     smooth: bool = True,
     expression: bool = True,
     models: ModelChoices = DEFAULT_MODELS,
+    detection: DetectionPlan = DEFAULT_PLAN,
     device: Device = "auto",
     threads: int | None = None,
     stop: threading.Event | None = None,
@@ -59,6 +61,7 @@ def run_video(
         smooth: draw angles smoothed along each track; JSON carries both.
         expression: also measure expressions.
         models: which network does each step.
+        detection: what the detector looks at.
         device: see `FaceAnalyzer.load`.
         threads: see `FaceAnalyzer.load`; also of the encoder.
         stop: ends the work when set; what was done is kept.
@@ -79,7 +82,7 @@ def run_video(
         chosen = analyzer or FaceAnalyzer.load(
             device, models=models, expression=expression, threads=threads
         )
-        return Labeller(chosen, str(path), outcome.tracks, smooth=smooth)
+        return Labeller(chosen, str(path), outcome.tracks, detection=detection, smooth=smooth)
 
     def show(labels: Labels) -> None:
         if as_json:

@@ -9,6 +9,7 @@ import pytest
 import redis
 from rich.console import Console
 
+from deploy import check
 from deploy.check import (
     check_cameras,
     check_device,
@@ -157,6 +158,16 @@ def test_the_cpu_is_named_with_its_threads():
         "ok",
         "CPU, as FACEPOSE_DEVICE says; 2 threads a worker",
     )
+
+
+def test_fast_is_a_warning_where_it_is_no_faster(monkeypatch):
+    fast = site(extra="models: {precision: fast}\n")
+    monkeypatch.setattr(check, "cpu_has_bf16", lambda: False)
+    (finding,) = check.check_precision(fast)
+    assert finding.verdict == "warning"
+    assert list(check.check_precision(site())) == []
+    monkeypatch.setattr(check, "cpu_has_bf16", lambda: True)
+    assert list(check.check_precision(fast)) == []
 
 
 def test_a_gpu_that_was_asked_for_and_is_not_there():

@@ -1,4 +1,4 @@
-"""Names of the site file stand for real networks, and wrong ones are refused with the right ones."""
+"""Names of the site file stand for real networks; wrong ones are refused with the right ones."""
 
 import pytest
 from pydantic import ValidationError

@@ -3,19 +3,22 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas.analysis import DetectionPlan, ModelChoices
 from workers import choices
-from workers.analyzer import Device, FaceAnalyzer, default_threads
+from workers.analyzer import (
+    Device,
+    FaceAnalyzer,
+    choose_device,
+    choose_engine,
+    default_threads,
+)
 from workers.detection import FaceDetector
-from workers.engines import Engine, NetworkSpec, openvino_engine, torch_engine
+from workers.engines import Engine
 from workers.face import Face
-from workers.gpu import has_cuda
 from workers.stages import Image, View
-from workers.weights import manifest
 
 Doubles = NDArray[np.float64]
 FindBoxes = Callable[[Image], tuple[Doubles, Doubles]]
@@ -70,7 +73,7 @@ def load_detector(loading: Loading, lowest_confidence: float) -> tuple[FindBoxes
         found = detector.detect(image, plan)
         return found.boxes_xyxy.astype(np.float64), found.confidence.astype(np.float64)
 
-    return find, _version([model.spec])
+    return find, choices.model_version([model.spec])
 
 
 def load_crop_reader(loading: Loading) -> tuple[ReadCrop, str]:
@@ -86,7 +89,7 @@ def load_crop_reader(loading: Loading) -> tuple[ReadCrop, str]:
         probs: Doubles = read([image], boxes, five, index)[0].astype(np.float64)
         return probs
 
-    return read_crop, _version(model.networks)
+    return read_crop, choices.model_version(model.networks)
 
 
 def crop_box(image: Image, margin: float) -> Doubles:
@@ -101,15 +104,6 @@ def crop_box(image: Image, margin: float) -> Doubles:
 
 
 def _engine(loading: Loading) -> Engine:
+    device = choose_device(loading.device)
     threads = loading.threads or default_threads()
-    cv2.setNumThreads(threads)
-    device = loading.device
-    if device == "auto":
-        device = "cuda" if has_cuda() else "cpu"
-    if device == "cuda":
-        return torch_engine(device, threads)
-    return openvino_engine(threads, loading.models.precision)
-
-
-def _version(networks: Sequence[NetworkSpec]) -> str:
-    return "+".join(f"{s.name}-{manifest()[s.weights].sha256[:8]}" for s in networks)
+    return choose_engine(device, None, threads, loading.models.precision)
