@@ -38,7 +38,7 @@ class ModelChoices(_Part):
         landmarks: puts points on them.
         pose: turns points, or the picture, into angles.
         expression: reads the seven expressions, where policy permits them.
-        precision: `exact` is f32; `fast` takes bf16 where the hardware has it.
+        precision: `exact` is f32; `fast` takes bf16 where the CPU has it, f16 on a GPU.
         second_landmark_pass: cut each face out again by its own landmarks and look twice.
         follow: let a face's last landmarks stand in for detection in the next frame of the same
             camera; all frames of a camera must then come to one worker.

@@ -99,14 +99,35 @@ def _to_picture(crops: Crops, size_px: int) -> Floats:
 
 
 def _warp(image: NDArray[np.uint8], matrix: Floats, into: NDArray[np.uint8]) -> None:
-    cv2.warpAffine(
-        image,
-        matrix,
+    """Sample `image` at `matrix` times each pixel of `into`, between its pixels; black outside.
+
+    OpenCV samples four channels in less than half the time of three, so the part of the picture
+    that is needed gets a fourth for as long.
+    """
+    left, top, right, bottom = _needed(image, matrix, into.shape[0])
+    if right <= left or bottom <= top:
+        into[:] = 0
+        return
+    part = cv2.cvtColor(image[top:bottom, left:right], cv2.COLOR_RGB2RGBA)
+    moved = matrix.astype(np.float64)
+    moved[:, 2] -= (left, top)
+    sampled = cv2.warpAffine(
+        part,
+        moved,
         into.shape[1::-1],
-        dst=into,
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_CONSTANT,
     )
+    cv2.cvtColor(sampled, cv2.COLOR_RGBA2RGB, dst=into)
+
+
+def _needed(image: NDArray[np.uint8], matrix: Floats, size_px: int) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom of the part that the samples touch, within the picture."""
+    last = size_px - 1
+    corners = matrix @ np.array([[0, last, 0, last], [0, 0, last, last], [1, 1, 1, 1]], np.float32)
+    low = np.clip(np.floor(corners.min(axis=1)) - 1, 0, image.shape[1::-1])
+    high = np.clip(np.ceil(corners.max(axis=1)) + 2, 0, image.shape[1::-1])
+    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
 
 
 def _cut_large(image: NDArray[np.uint8], matrix: Floats, size_px: int) -> NDArray[np.uint8]:
