@@ -129,7 +129,8 @@ def test_a_turned_phones_film_gives_the_same_faces_as_the_upright_one(
     ((expected,),) = analyzer.analyze(source[:1])
     (found,) = frames[0]["faces"]
     assert (status, summary["width"], summary["height"]) == (0, 640, 360)
-    assert found["box_xyxy"] == pytest.approx(expected.box_xyxy, abs=4)
+    # A face of 200 px; the film was compressed once more.
+    assert found["box_xyxy"] == pytest.approx(expected.box_xyxy, abs=8)
     assert found["roll_deg"] == pytest.approx(expected.roll_deg, abs=3)
 
 
