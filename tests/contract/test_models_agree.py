@@ -1,16 +1,13 @@
 """Each network against its native runtime, and each engine against the other.
 
-Tolerances are what was reached when the networks were rewritten, not what would be convenient.
-mini_XCEPTION has no native runtime here (that would be Keras): it is compared with an evaluation
-of the Keras file's own description of its layers, in plain numpy and float64.
+Tolerances are what was reached when the networks were rewritten, not what would be convenient. The
+expression networks have a file of their own, `test_expression_agrees.py`.
 """
 
 import io
-import json
 import zipfile
 
 import cv2
-import h5py
 import numpy as np
 import onnxruntime
 import pytest
@@ -22,7 +19,6 @@ from workers.detection import FaceDetector
 from workers.engines import NetworkSpec, openvino_engine, torch_engine
 from workers.models import mediapipe478, mini_xception, yunet
 from workers.models.mediapipe478_net import load_mediapipe478
-from workers.models.mini_xception_net import load_mini_xception
 from workers.models.yunet_net import load_yunet
 from workers.weights import read_weights, weight_path
 
@@ -115,80 +111,6 @@ def test_landmarks_agree_with_litert_on_anything(noise):
         np.abs(points[0].numpy() - native_points).max() < 4e-6 * np.abs(native_points).max() + 4e-4
     )
     assert presence[0].item() == pytest.approx(native_presence, abs=1e-3)
-
-
-class KerasInNumpy:
-    """Evaluates the Keras file from its own `model_config`, channels last, in float64."""
-
-    def __init__(self, data: bytes) -> None:
-        self.file = h5py.File(io.BytesIO(data), "r")
-        self.layers = json.loads(self.file.attrs["model_config"])["config"]["layers"]
-
-    def __call__(self, image: np.ndarray) -> np.ndarray:
-        values: dict[str, np.ndarray] = {}
-        for layer in self.layers:
-            config, name = layer["config"], layer["config"]["name"]
-            inputs = [values[source[0]] for source in (layer["inbound_nodes"] or [[]])[0]]
-            values[name] = self.apply(layer["class_name"], config, inputs or [image])
-        return values[name]
-
-    def apply(self, kind: str, config: dict, inputs: list[np.ndarray]) -> np.ndarray:
-        x = inputs[0]
-        if kind == "InputLayer":
-            return x
-        if kind == "Conv2D":
-            bias = self.weight(config, "bias") if config["use_bias"] else 0.0
-            kernel = self.weight(config, "kernel")
-            windows = self.windows(x, config["kernel_size"], config["strides"], config["padding"])
-            return np.einsum("hwcij,ijco->hwo", windows, kernel) + bias
-        if kind == "SeparableConv2D":
-            windows = self.windows(x, config["kernel_size"], config["strides"], config["padding"])
-            depth = np.einsum("hwcij,ijcm->hwc", windows, self.weight(config, "depthwise_kernel"))
-            return depth @ self.weight(config, "pointwise_kernel")[0, 0]
-        if kind == "BatchNormalization":
-            scale = self.weight(config, "gamma") / np.sqrt(
-                self.weight(config, "moving_variance") + config["epsilon"]
-            )
-            return (x - self.weight(config, "moving_mean")) * scale + self.weight(config, "beta")
-        if kind == "MaxPooling2D":
-            windows = self.windows(
-                x, config["pool_size"], config["strides"], config["padding"], fill=-np.inf
-            )
-            return windows.max(axis=(3, 4))
-        if kind == "Add":
-            return inputs[0] + inputs[1]
-        if kind == "GlobalAveragePooling2D":
-            return x.mean(axis=(0, 1))
-        assert kind == "Activation", kind
-        if config["activation"] == "relu":
-            return np.maximum(x, 0)
-        assert config["activation"] == "softmax"
-        return np.exp(x - x.max()) / np.exp(x - x.max()).sum()
-
-    def weight(self, config: dict, part: str) -> np.ndarray:
-        name = config["name"]
-        return np.asarray(self.file[f"model_weights/{name}/{name}_1/{part}:0"], np.float64)
-
-    @staticmethod
-    def windows(x, size, strides, padding, fill=0.0) -> np.ndarray:
-        if padding == "same":
-            ends = []
-            for side, window, stride in zip(x.shape[:2], size, strides, strict=True):
-                total = max((-(-side // stride) - 1) * stride + window - side, 0)
-                ends.append((total // 2, total - total // 2))
-            x = np.pad(x, [*ends, (0, 0)], constant_values=fill)
-        found = np.lib.stride_tricks.sliding_window_view(x, tuple(size), axis=(0, 1))
-        return found[:: strides[0], :: strides[1]]
-
-
-def test_mini_xception_agrees_with_the_keras_files_own_layers():
-    crops = np.random.default_rng(2).integers(0, 256, (3, 64, 64), np.uint8)
-    crops[0] = 128
-    (ours,) = load_mini_xception()(torch.from_numpy(crops))
-    native = KerasInNumpy(read_weights("mini_xception"))
-    for n, crop in enumerate(crops):
-        image = crop[:, :, None].astype(np.float64) / 127.5 - 1.0
-        assert ours[n].numpy() == pytest.approx(native(image), abs=2e-6)
 
 
 def inputs_for(spec: NetworkSpec) -> np.ndarray:

@@ -14,9 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from workers.models.keras_file import KerasFile
-from workers.models.ordered_weights import Array, fill_in_order
-from workers.models.xception_layers import EPSILON, Residual, as_input
-from workers.weights import read_weights
+from workers.models.ordered_weights import Array
+from workers.models.xception_layers import EPSILON, Residual, as_input, fill_from_keras
 
 
 class BigXceptionNet(nn.Module):
@@ -56,10 +55,8 @@ def load_big_xception() -> BigXceptionNet:
         WeightsFormatError: the file holds another network.
     """
     net = BigXceptionNet()
-    file = KerasFile(read_weights("big_xception"), "big_xception")
-    tensors = [t for t in net.state_dict().values() if t.dim() > 0]
-    fill_in_order(tensors, _arrays(file), "big_xception")
-    return net.eval().requires_grad_(requires_grad=False)
+    fill_from_keras(net, "big_xception", _arrays)
+    return net
 
 
 def _arrays(file: KerasFile) -> Iterator[Array]:

@@ -14,9 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from workers.models.keras_file import KerasFile
-from workers.models.ordered_weights import Array, fill_in_order
-from workers.models.xception_layers import EPSILON, Residual, as_input
-from workers.weights import read_weights
+from workers.models.ordered_weights import Array
+from workers.models.xception_layers import EPSILON, Residual, as_input, fill_from_keras
 
 _CHANNELS = (8, 16, 32, 64, 128)
 _SIDES = (60, 30, 15, 8)
@@ -59,10 +58,8 @@ def load_mini_xception() -> MiniXceptionNet:
         WeightsFormatError: the file holds another network.
     """
     net = MiniXceptionNet()
-    file = KerasFile(read_weights("mini_xception"), "mini_xception")
-    tensors = [t for t in net.state_dict().values() if t.dim() > 0]
-    fill_in_order(tensors, _arrays(file), "mini_xception")
-    return net.eval().requires_grad_(requires_grad=False)
+    fill_from_keras(net, "mini_xception", _arrays)
+    return net
 
 
 def _arrays(file: KerasFile) -> Iterator[Array]:

@@ -4,8 +4,14 @@ Source: O. Arriaga, M. Valdenegro-Toro, P. Plöger, "Real-time Convolutional Neu
 Emotion and Gender Classification", 2017, after F. Chollet, "Xception", CVPR 2017.
 """
 
+from collections.abc import Callable, Iterable
+
 from torch import Tensor, nn
 from torch.nn import functional
+
+from workers.models.keras_file import KerasFile
+from workers.models.ordered_weights import Array, fill_in_order
+from workers.weights import read_weights
 
 EPSILON = 1e-3
 """Of a batch normalisation: Keras' default; torch's is 1e-5."""
@@ -60,3 +66,22 @@ class Residual(nn.Module):
 def as_input(crops: Tensor, like: Tensor) -> Tensor:
     """Return grey crops (B, 64, 64) uint8 as (B, 1, 64, 64) in -1..1, of the type of `like`."""
     return crops.unsqueeze(1).to(like.dtype) / 127.5 - 1.0
+
+
+def fill_from_keras(
+    net: nn.Module, name: str, arrays: Callable[[KerasFile], Iterable[Array]]
+) -> None:
+    """Fill a network from the verified Keras file `name` and make it ready to run.
+
+    Args:
+        net: its state is filled in its own order.
+        name: of the weights.
+        arrays: the file's tensors in that order.
+
+    Raises:
+        WeightsMissingError, WeightsHashError: see `workers.weights.read_weights`.
+        WeightsFormatError: the file holds another network.
+    """
+    tensors = [tensor for tensor in net.state_dict().values() if tensor.dim() > 0]
+    fill_in_order(tensors, arrays(KerasFile(read_weights(name), name)), name)
+    net.eval().requires_grad_(requires_grad=False)
