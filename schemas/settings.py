@@ -8,7 +8,7 @@
 | `DATABASE_URL` | PostgreSQL, `postgresql://USER:PASSWORD@HOST/NAME` | none |
 | `FACEPOSE_STATE` | folder of the embedded servers | `.facepose` beside the site file |
 | `FACEPOSE_CACHE` | weights, compiled networks, simulated films | the user's cache folder |
-| `FACEPOSE_PFLD_CHECKPOINT` | a PFLD checkpoint of your own, for the landmarks `pfld98` | `weights/pfld98.pth` in the cache |
+| `FACEPOSE_PFLD_CHECKPOINT` | your PFLD checkpoint | `weights/pfld98.pth` in the cache |
 | `FACEPOSE_THREADS` | CPU threads of one worker | the cores of this machine, less one |
 | `FACEPOSE_DEVICE` | `auto`, `cpu` or `cuda` | `auto` |
 | `FACEPOSE_FRAMES_KEPT_S` | seconds of frames kept in Redis for each camera | 4 |
