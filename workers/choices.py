@@ -38,12 +38,19 @@ def pose_method(name: str, landmarks: str) -> PoseMethod:
     Raises:
         ChoiceError: an unknown one, or one that cannot work with these landmarks.
     """
-    chosen: PoseMethod = _find("poses", name, "POSE", POSES)
+    chosen = _pose(name)
     if landmarks not in chosen.landmarks:
+        able = [pose for pose in POSES if landmarks in _pose(pose).landmarks]
         raise ChoiceError(
-            f"pose {name!r} needs the landmarks {' or '.join(chosen.landmarks)}, not {landmarks!r}"
+            f"pose {name!r} needs the landmarks {' or '.join(chosen.landmarks)}, "
+            f"not {landmarks!r}; with these choose the pose {' or '.join(able)}"
         )
     return chosen
+
+
+def _pose(name: str) -> PoseMethod:
+    method: PoseMethod = _find("poses", name, "POSE", POSES)
+    return method
 
 
 def expression_model(name: str) -> ExpressionModel:
