@@ -39,6 +39,7 @@ class StandInAnalyzer:
     before: Callable[[Sequence[np.ndarray]], None] = lambda images: None
     expression: bool = False
     model_version: str = "stand-in-1"
+    unpacks_jpegs: bool = False
     warmed_up: bool = False
     batch_sizes: list[int] = field(default_factory=list)
     started: threading.Event = field(default_factory=threading.Event)

@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
 
 from schemas.analysis import ModelChoices, Precision
 from workers import choices
+from workers.decode import Jpeg, decode_jpeg
 from workers.detection import FaceDetector
 from workers.engines import Engine, EngineName, openvino_engine, torch_engine
 from workers.errors import EngineError
@@ -35,6 +36,19 @@ class Pipeline(Protocol):
 
     def warm_up(self) -> None:
         """Run every network once."""
+
+
+@runtime_checkable
+class JpegPipeline(Protocol):
+    """A pipeline that unpacks JPEGs itself, on its device."""
+
+    def measure_jpegs(
+        self,
+        jpegs: Sequence[bytes],
+        views: Sequence[View],
+        matrices: Sequence[Literal["bt601", "bt709"]] | None = None,
+    ) -> Measured | None:
+        """Return all faces of the pictures; None when there is none."""
 
 
 class FaceAnalyzer:
@@ -89,29 +103,48 @@ class FaceAnalyzer:
         """Name the networks and their weights, for the records: `yunet-8f2383e4+…`."""
         return self._model_version
 
+    @property
+    def unpacks_jpegs(self) -> bool:
+        """Whether JPEGs may be handed over as they are; on a GPU they are unpacked there."""
+        return isinstance(self._pipeline, JpegPipeline)
+
     def warm_up(self) -> None:
         """Run every network once, so that the first real pictures are as fast as the next."""
         self._pipeline.warm_up()
 
     def analyze(
-        self, images: Sequence[Image], views: Sequence[View] | None = None
+        self, images: Sequence[Image | Jpeg], views: Sequence[View] | None = None
     ) -> list[list[Face]]:
         """Return the faces of each picture, best first; an empty list where there is none.
 
         Args:
-            images: each (H, W, 3) uint8 RGB; sizes may differ.
+            images: each (H, W, 3) uint8 RGB; sizes may differ. All may be JPEGs instead.
             views: where each picture comes from; by default each stands by itself.
 
         Raises:
             ValueError: a picture of another shape or type, or not one view a picture.
+            DecodeError: a JPEG that cannot be unpacked.
         """
-        for image in images:
-            _check(image)
         views = [View()] * len(images) if views is None else views
         if len(views) != len(images):
             raise ValueError(f"{len(images)} pictures, but {len(views)} views")
-        measured = self._pipeline.measure(images, views)
+        measured = self._measure(images, views)
         return [[] for _ in images] if measured is None else measured.faces(len(images))
+
+    def _measure(self, images: Sequence[Image | Jpeg], views: Sequence[View]) -> Measured | None:
+        jpegs = [image for image in images if isinstance(image, Jpeg)]
+        if jpegs and len(jpegs) == len(images) and isinstance(self._pipeline, JpegPipeline):
+            data, matrices = [jpeg.data for jpeg in jpegs], [jpeg.matrix for jpeg in jpegs]
+            return self._pipeline.measure_jpegs(data, views, matrices)
+        return self._pipeline.measure([_unpacked(image) for image in images], views)
+
+
+def _unpacked(image: Image | Jpeg) -> Image:
+    """Return the picture, checked."""
+    if isinstance(image, Jpeg):
+        return decode_jpeg(image.data, matrix=image.matrix)
+    _check(image)
+    return image
 
 
 def _device_pipeline(

@@ -4,6 +4,7 @@ Two ways in: `decode_jpeg` for the stream's frames (fast, JPEG only, bounded), `
 person's own files (any common format, upright as the camera was held).
 """
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -32,6 +33,49 @@ def _rgb_of_ycbcr(kr: float, kb: float) -> NDArray[np.float64]:
 _BT601_TO_BT709 = _rgb_of_ycbcr(0.2126, 0.0722) @ np.linalg.inv(_rgb_of_ycbcr(0.299, 0.114))
 
 
+@dataclass(frozen=True, slots=True)
+class Jpeg:
+    """A JPEG that is not unpacked yet, for an analyser that does it on its device.
+
+    Attributes:
+        data: its bytes; the header is a JPEG's.
+        matrix: of the planes inside, see `decode_jpeg`.
+        shape: (H, W, 3) as the header tells it.
+    """
+
+    data: bytes
+    matrix: Literal["bt601", "bt709"]
+    shape: tuple[int, int, int]
+
+
+def unopened_jpeg(
+    data: bytes, max_side_px: int = MAX_SIDE_PX, matrix: Literal["bt601", "bt709"] = "bt601"
+) -> Jpeg:
+    """Return a JPEG of which only the header was read.
+
+    Raises:
+        DecodeError: not a JPEG, or one larger than `max_side_px` on a side.
+    """
+    return Jpeg(data, matrix, (*jpeg_size(data, max_side_px), 3))
+
+
+def jpeg_size(data: bytes, max_side_px: int) -> tuple[int, int]:
+    """Return height and width as a JPEG's header tells them.
+
+    Raises:
+        DecodeError: not a JPEG, or one larger than `max_side_px` on a side.
+    """
+    if not data.startswith(_JPEG_MARK):
+        raise DecodeError(f"not a JPEG: {len(data)} bytes that start with {data[:4].hex()!r}")
+    try:
+        height, width, _, _ = simplejpeg.decode_jpeg_header(data)
+    except ValueError as exc:
+        raise DecodeError(f"broken JPEG: {exc}") from exc
+    if max(height, width) > max_side_px:
+        raise DecodeError(f"JPEG of {width} x {height} px; the limit is {max_side_px} a side")
+    return int(height), int(width)
+
+
 def decode_jpeg(
     data: bytes, max_side_px: int = MAX_SIDE_PX, matrix: Literal["bt601", "bt709"] = "bt601"
 ) -> Image:
@@ -42,12 +86,8 @@ def decode_jpeg(
     Raises:
         DecodeError: not a JPEG, a broken one, or one larger than `max_side_px` on a side.
     """
-    if not data.startswith(_JPEG_MARK):
-        raise DecodeError(f"not a JPEG: {len(data)} bytes that start with {data[:4].hex()!r}")
+    jpeg_size(data, max_side_px)
     try:
-        height, width, _, _ = simplejpeg.decode_jpeg_header(data)
-        if max(height, width) > max_side_px:
-            raise DecodeError(f"JPEG of {width} x {height} px; the limit is {max_side_px} a side")
         # Always (H, W, 3), also from a grey JPEG.
         image: Image = simplejpeg.decode_jpeg(data, colorspace="RGB")
     except ValueError as exc:

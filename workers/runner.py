@@ -17,7 +17,7 @@ from schemas.streams import frames_stream
 from workers.analysis import Analyzer
 from workers.analyzer import FaceAnalyzer
 from workers.batching import BatchLimits, BatchReader, KeyRotation
-from workers.decode import decode_jpeg
+from workers.decode import decode_jpeg, unopened_jpeg
 from workers.delivery import Delivery
 from workers.gpu import has_cuda
 from workers.intake import Intake
@@ -134,7 +134,7 @@ def build_worker(
             site,
             max_age_s=max_age_s,
             model_version=analyzer.model_version,
-            decode_jpeg=decode_jpeg,
+            decode_jpeg=unopened_jpeg if analyzer.unpacks_jpegs else decode_jpeg,
         ),
         analyzer=analyzer,
         delivery=Delivery(

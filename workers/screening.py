@@ -11,9 +11,10 @@ from schemas.messages import Frame, FrameFaces, decode, decode_frame
 from schemas.site import Site
 from schemas.streams import frames_stream
 from schemas.transport import Entry
+from workers.decode import Image, Jpeg
 from workers.errors import DecodeError
 from workers.records import dead_record, expired_record
-from workers.stages import Image, View
+from workers.stages import View
 
 MAX_DELIVERIES: Final = 3
 
@@ -25,13 +26,13 @@ class Picture:
     Attributes:
         entry: where it came from.
         frame: its header.
-        image: (H, W, 3) uint8 RGB, as large as the header says.
+        image: (H, W, 3) uint8 RGB, as large as the header says, or the JPEG as it came.
         view: its camera, for the analysis.
     """
 
     entry: Entry
     frame: Frame
-    image: Image
+    image: Image | Jpeg
     view: View
 
 
@@ -57,7 +58,8 @@ class Screening:
         site: says which cameras there are.
         max_age_s: older frames expire.
         model_version: goes into the records.
-        decode_jpeg: bytes and `matrix` to an image; raises `DecodeError`.
+        decode_jpeg: bytes and `matrix` to an image, or to a JPEG whose header was read; raises
+            `DecodeError`.
     """
 
     def __init__(
@@ -66,7 +68,7 @@ class Screening:
         *,
         max_age_s: float,
         model_version: str,
-        decode_jpeg: Callable[..., Image],
+        decode_jpeg: Callable[..., Image | Jpeg],
     ) -> None:
         self._room_of = {camera.id: room.id for room, camera in site.cameras()}
         self._detection = {camera.id: camera.detection for _, camera in site.cameras()}

@@ -11,8 +11,9 @@ import torch
 from schemas.analysis import DetectionPlan, DetectionRegion, ModelChoices
 from tests.agreement import Distance, distance
 from tests.classroom_pictures import classroom
+from workers.analysis import BatchAnalysis, Failure
 from workers.analyzer import FaceAnalyzer
-from workers.decode import decode_jpeg
+from workers.decode import decode_jpeg, unopened_jpeg
 from workers.device.pipeline import DevicePipeline
 from workers.errors import WeightsUnavailableError
 from workers.stages import View
@@ -185,6 +186,29 @@ def test_jpegs_give_what_their_pictures_give(device, group):
     assert ok
     decoded = device.measure([decode_jpeg(jpeg.tobytes())], [View()])
     assert distance(device.measure_jpegs([jpeg.tobytes()], [View()]), decoded) == Distance(0)
+
+
+def test_a_worker_hands_its_jpegs_over_unopened_and_gets_the_faces_of_the_pictures(device, group):
+    ok, jpeg = cv2.imencode(".jpg", cv2.cvtColor(group, cv2.COLOR_RGB2BGR))
+    assert ok
+    analyzer = FaceAnalyzer(device, "device")
+    assert analyzer.unpacks_jpegs
+    (faces,) = analyzer.analyze([unopened_jpeg(jpeg.tobytes())])
+    (same,) = analyzer.analyze([decode_jpeg(jpeg.tobytes())])
+    assert [face.box_xyxy for face in faces] == [face.box_xyxy for face in same]
+    assert len(faces) == 5
+
+
+def test_a_broken_jpeg_costs_its_neighbours_and_the_worker_nothing(device, group):
+    ok, encoded = cv2.imencode(".jpg", cv2.cvtColor(group, cv2.COLOR_RGB2BGR))
+    assert ok
+    whole = encoded.tobytes()
+    broken = unopened_jpeg(whole[: len(whole) // 3])
+    analysis = BatchAnalysis(FaceAnalyzer(device, "device"), give_up_after=1)
+    first, second = analysis.run([broken, unopened_jpeg(whole)], [View()] * 2)
+    assert isinstance(first, Failure)
+    assert "JPEG" in first.reason
+    assert len(second) == 5
 
 
 @pytest.mark.slow
