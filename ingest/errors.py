@@ -5,12 +5,35 @@ IngestError
 │   ├── TimeBreakError   its time stamps or our clock jumped: a new epoch must begin
 │   └── FilmEndedError   a film without `loop` came to its end: not tried again
 ├── PictureError         one frame could not become a JPEG: counted, the stream goes on
-└── ReaderHungError      a reader gave no sign of life: only a new process can help
+├── ReaderHungError      a reader gave no sign of life: only a new process can help
+└── ReplayError          a recording cannot be sent through the pipeline
 """
 
 from __future__ import annotations
 
+from typing import Literal
+
 from schemas.errors import FacePoseError
+
+Cause = Literal[
+    "unreachable",  # refused, no route, no such host
+    "unauthorized",  # 401, 403
+    "not_found",  # 404
+    "busy",  # too many viewers, or an internal error of the camera
+    "untrusted",  # its certificate
+    "silent",  # nothing came for some seconds
+    "dropped",  # it closed the connection, or the stream ended
+    "unusable",  # what came is no stream of pictures
+    "no_picture",  # packets come, but nothing that can be decoded
+    "frozen",  # the same picture, byte for byte, for seconds
+    "time_jump",  # its time stamps jumped
+    "clock_step",  # this machine's clock was stepped
+    "behind",  # the stream lags, or we do
+    "hung",  # the reader gave no sign of life and was replaced
+    "crashed",  # the reader's process ended
+    "ended",  # closed on purpose
+    "failed",  # anything else
+]
 
 
 class IngestError(FacePoseError):
@@ -21,20 +44,28 @@ class CameraError(IngestError):
     """A camera gives no frames now. Its text is shown to people and holds no credentials.
 
     Attributes:
+        cause: the same in a word, for counters.
         slowly: trying again soon cannot help (wrong password, wrong path).
     """
 
-    def __init__(self, reason: str, *, slowly: bool = False) -> None:
+    def __init__(self, reason: str, cause: Cause = "failed", *, slowly: bool = False) -> None:
         super().__init__(reason)
+        self.cause: Cause = cause
         self.slowly = slowly
 
 
 class TimeBreakError(CameraError):
     """Time stamps of one connection can no longer be mapped to one clock."""
 
+    def __init__(self, reason: str, cause: Cause = "time_jump") -> None:
+        super().__init__(reason, cause)
+
 
 class FilmEndedError(CameraError):
     """A film that is not repeated came to its end."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, "ended")
 
 
 class PictureError(IngestError):
@@ -43,3 +74,7 @@ class PictureError(IngestError):
 
 class ReaderHungError(IngestError):
     """A reader thread hangs or died; the process must be replaced."""
+
+
+class ReplayError(IngestError):
+    """A recording cannot be sent through the pipeline; its text says what to do."""

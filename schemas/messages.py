@@ -45,6 +45,8 @@ Slug = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[a-z0-9][a-z0-9._-]
 Label = Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
 ShortText = Annotated[str, msgspec.Meta(max_length=500)]
 UnixNs = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+Pixels = Annotated[int, msgspec.Meta(ge=0, le=8192)]
+Counts = Annotated[dict[Slug, int], msgspec.Meta(max_length=64)]
 Box = tuple[float, float, float, float]
 Point = tuple[float, float]
 
@@ -64,6 +66,11 @@ class Frame(Message, frozen=True):
     width: Annotated[int, msgspec.Meta(ge=1, le=8192)]
     height: Annotated[int, msgspec.Meta(ge=1, le=8192)]
     matrix: Literal["bt601", "bt709"] = "bt601"  # of the planes inside the JPEG
+    # Where this picture lies in the camera's whole picture; a width of 0: it is the whole.
+    left: Pixels = 0
+    top: Pixels = 0
+    whole_width: Pixels = 0
+    whole_height: Pixels = 0
     run_id: str = ""  # empty: live
 
 
@@ -111,7 +118,13 @@ class CameraStatus(Message, frozen=True):
     last_seq: int = -1  # newest seq sampled in this epoch; -1: none yet
     refused: int = 0  # frames of this epoch that the frames server would not take
     max_gap_ms: int = 0  # longest wait between two packets since the last status
-    reason: ShortText = ""  # why it is down, without credentials
+    reason: ShortText = ""  # why it is down, for people, without credentials
+    cause: str = ""  # the same as a word of `ingest.errors.Cause`, empty while it is up
+    ended: Counts = {}  # connections that ended since the last status, by cause
+    # This machine's clock less the faces server's; None: not known.
+    clock_offset_ms: int | None = None
+    # The camera's own clock (RTCP sender reports) less `captured_at`; None: it sends none.
+    camera_offset_ms: int | None = None
     run_id: str = ""
 
 

@@ -36,6 +36,7 @@ ACTIVITIES: Final = (
     "groupwork",
     "break",
 )
+NETWORK_SCHEMES: Final = ("rtsp", "rtsps", "http", "https")
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 _PLACEHOLDER: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -63,6 +64,21 @@ class Calibration(_Part):
     pitch_deg: float = Field(ge=-90, le=90, description="+ = up")
 
 
+def _check_url(url: str) -> str:
+    parts = urlsplit(_PLACEHOLDER.sub("x", url))
+    if len(parts.scheme) > 1 and parts.scheme not in {*NETWORK_SCHEMES, "file"}:
+        raise ValueError(
+            f"{parts.scheme!r} is not supported: use rtsp, rtsps, http, https or a film's path"
+        )
+    password = urlsplit(url).password if parts.scheme in NETWORK_SCHEMES else None
+    if password and not _PLACEHOLDER.fullmatch(password):
+        raise ValueError(
+            "a password must not stand in the site file: write "
+            "rtsp://USER:${CAMERA_PASSWORD}@HOST/… and set CAMERA_PASSWORD in the environment"
+        )
+    return url
+
+
 def _check_polygon(points: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
     twice_area = sum(
         x0 * y1 - x1 * y0
@@ -84,43 +100,68 @@ class Seat(_Part):
     calibration: Calibration | None = None
 
 
+Url = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_check_url)]
+
+
 class Camera(_Part):
-    """One camera, or a film that is played as if it were one."""
+    """One camera, or a film that is played as if it were one.
+
+    Attributes:
+        url: the main stream: `rtsp`, `rtsps`, `http`, `https` (MJPEG or HLS), or a film's path.
+        sub_url: the camera's smaller stream, read when `stream` is `sub`.
+        transport: how RTSP carries pictures; `udp` loses what the network loses.
+        verify_tls: whether the certificate of `rtsps` or `https` must be a trusted one.
+        hardware: decoder; in software where it cannot be had.
+        region: left, top, right, bottom in fractions of the picture; only this part is sent on.
+        loop: films only.
+    """
 
     id: Slug
-    url: str = Field(min_length=1, max_length=2000)
+    url: Url
+    sub_url: Url | None = None
+    stream: Literal["main", "sub"] = "main"
+    transport: Literal["tcp", "udp"] = "tcp"
+    verify_tls: bool = True
+    hardware: Literal["none", "cuda", "qsv"] = "none"
+    region: tuple[Fraction, Fraction, Fraction, Fraction] | None = None
     enabled: bool = True
     analysis_fps: float = Field(default=5.0, gt=0, le=30)
-    loop: bool = False  # films only
+    loop: bool = False
     calibration: Calibration | None = None
     detection: DetectionPlan = DetectionPlan()
     seats: dict[Annotated[str, Field(min_length=1, max_length=32)], Seat] = Field(
         default_factory=dict, max_length=500
     )
 
-    @field_validator("url")
-    @classmethod
-    def _check_url(cls, url: str) -> str:
-        parts = urlsplit(_PLACEHOLDER.sub("x", url))
-        if parts.scheme and len(parts.scheme) > 1 and parts.scheme not in {"rtsp", "rtsps", "file"}:
-            raise ValueError(f"{parts.scheme!r} is not supported: use rtsp, rtsps or a film's path")
-        password = urlsplit(url).password if parts.scheme.startswith("rtsp") else None
-        if password and not _PLACEHOLDER.fullmatch(password):
-            raise ValueError(
-                "a password must not stand in the site file: write "
-                "rtsp://USER:${CAMERA_PASSWORD}@HOST/… and set CAMERA_PASSWORD in the environment"
-            )
-        return url
+    @model_validator(mode="after")
+    def _check_parts(self) -> Self:
+        if self.stream == "sub" and self.sub_url is None:
+            raise ValueError("`stream: sub` needs `sub_url`, the address of the smaller stream")
+        if self.region is not None:
+            left, top, right, bottom = self.region
+            if left >= right or top >= bottom:
+                raise ValueError("a region is [left, top, right, bottom] with left < right")
+            if self.detection.regions:
+                raise ValueError(
+                    "`region` cuts the picture before it is sent, `detection.regions` would be "
+                    "parts of what is left: use one of them"
+                )
+        return self
+
+    @property
+    def active_url(self) -> str:
+        """The url of the stream that is read, placeholders unfilled."""
+        return self.sub_url if self.stream == "sub" and self.sub_url else self.url
 
     @property
     def is_film(self) -> bool:
         """Whether the url is a film's path and not a network camera."""
-        return not self.url.startswith(("rtsp://", "rtsps://"))
+        return not self.active_url.startswith(tuple(f"{scheme}://" for scheme in NETWORK_SCHEMES))
 
     @property
     def secret_names(self) -> tuple[str, ...]:
         """Names of the environment variables that the url needs."""
-        return tuple(_PLACEHOLDER.findall(self.url))
+        return tuple(_PLACEHOLDER.findall(self.active_url))
 
     def resolved_url(self, environ: Mapping[str, str] = os.environ) -> str:
         """The url with its `${NAME}` placeholders filled. A secret: never log it.
@@ -133,7 +174,7 @@ class Camera(_Part):
             raise SettingsError(
                 f"camera {self.id!r} needs the environment variable {', '.join(missing)}"
             )
-        return _PLACEHOLDER.sub(lambda match: environ[match[1]], self.url)
+        return _PLACEHOLDER.sub(lambda match: environ[match[1]], self.active_url)
 
 
 class Room(_Part):
