@@ -20,6 +20,8 @@ MS: Final = 1_000_000
 NS: Final = 1_000_000_000
 # Closing statuses of past epochs wait here while the faces server is away.
 MAX_CLOSED: Final = 64
+# A camera that is up and gives no picture for so long is down, whatever its reader waits for.
+SILENT_NS: Final = 4_500_000_000
 
 Stage = Literal["network", "decode", "convert", "encode", "publish"]
 RefusalCause = Literal["full", "down", "picture"]
@@ -77,6 +79,8 @@ class CameraState:
     _new_ends: dict[str, int] = field(default_factory=dict)
     _max_gap_ns: int = 0
     _heard_ns: int | None = None
+    _received_ns: int = 0
+    _is_missed: bool = False  # told as down by `_miss_if_silent`; the connection goes on
     _deadline_ns: int | None = None
     _closed: deque[CameraStatus] = field(default_factory=lambda: deque(maxlen=MAX_CLOSED))
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -116,16 +120,20 @@ class CameraState:
     # --- what the reader counts ------------------------------------------------------------
 
     def heard(self) -> None:
-        """A frame arrived."""
+        """A picture arrived that can be used, or that is left out on purpose."""
         with self._lock:
             now_ns = self.monotonic_ns()
             if self._heard_ns is not None:
                 self._max_gap_ns = max(self._max_gap_ns, now_ns - self._heard_ns)
             self._heard_ns = now_ns
+            if self._is_missed:
+                self._is_missed = False
+                self._report.state, self._report.reason, self._report.cause = "up", "", ""
 
     def received(self, size_bytes: int) -> None:
         """A coded picture arrived."""
         with self._lock:
+            self._received_ns = self.monotonic_ns()
             self._report.packets += 1
             self._report.bytes += size_bytes
 
@@ -185,6 +193,7 @@ class CameraState:
                 self._closed.append(self._status(at, gap_ns=0, ended={}))
             report = self._report
             report.epoch, report.state, report.reason, report.cause = epoch, "up", "", ""
+            self._is_missed = False
             self.last_seq, self.refused = -1, 0
 
     def go_down(self, reason: str, cause: Cause) -> None:
@@ -192,6 +201,7 @@ class CameraState:
         with self._lock:
             report = self._report
             report.state, report.reason, report.cause = "down", reason[:500], cause
+            self._is_missed = False
 
     def connection_ended(self, cause: Cause) -> None:
         """A connection, or the attempt at one, is over."""
@@ -226,6 +236,7 @@ class CameraState:
     def take_status(self, at: int, clock_offset_ms: int | None = None) -> CameraStatus:
         """The status now; the longest gap starts anew, a silence that lasts counts already."""
         with self._lock:
+            self._miss_if_silent()
             gap_ns, self._max_gap_ns = max(self._max_gap_ns, self._silence_ns() or 0), 0
             self._report.gap_s = gap_ns / NS
             ended, self._new_ends = self._new_ends, {}
@@ -254,6 +265,17 @@ class CameraState:
                 epoch=self.epoch,
                 last_seq=self.last_seq,
             )
+
+    def _miss_if_silent(self) -> None:
+        """The watchdog outside the library: its reader may still be blocked in a read."""
+        silence_ns = self._silence_ns()
+        if not self.is_up or silence_ns is None or silence_ns <= SILENT_NS:
+            return
+        if self.monotonic_ns() - self._received_ns > SILENT_NS:
+            self.go_down("nothing has come from the camera for some seconds", "silent")
+        else:
+            self.go_down("the camera sends data, but no picture that can be decoded", "no_picture")
+        self._is_missed = True
 
     def _silence_ns(self) -> int | None:
         return None if self._heard_ns is None else self.monotonic_ns() - self._heard_ns
