@@ -10,17 +10,17 @@ from typing import Final
 
 import msgspec
 
+from aggregator.camera_minute import CameraMinute
+from aggregator.endings import Endings
 from aggregator.rows import CameraMinuteRow
-from aggregator.windows import percentile
-from schemas.messages import CameraStatus, EndOfStream, FrameFaces
+from schemas.messages import MAX_CLOCK_OFFSET_MS, CameraStatus, EndOfStream, FrameFaces
 
 _EPOCHS_KEPT: Final = 3
 _MISSING_KEPT: Final = 512
 _MAX_GAP: Final = 100_000  # a larger step in seq is nonsense, not loss
-_MAX_LATENCIES: Final = 2_000
 _STALE_STATUS_S: Final = 5
+_STALE_CLOCK_S: Final = 60
 _INT32: Final = 2**31 - 1
-_INT16: Final = 2**15 - 1
 
 
 class EpochCount(msgspec.Struct):
@@ -33,22 +33,6 @@ class EpochCount(msgspec.Struct):
     missing: list[int] = []  # the newest frames that nobody reported so far
 
 
-class CameraMinute(msgspec.Struct):
-    """Counts of the minute that is being filled."""
-
-    watched_s: int = 0
-    analysed: int = 0
-    expired: int = 0
-    dead: int = 0
-    late: int = 0
-    refused: int = 0
-    down_s: int = 0
-    reconnects: int = 0
-    max_gap_ms: int = 0
-    faces: int = 0
-    latencies_ms: list[int] = []
-
-
 class Ledger(msgspec.Struct):
     """The books of one camera."""
 
@@ -56,7 +40,10 @@ class Ledger(msgspec.Struct):
     lost: int = 0  # of this minute; below 0 after late records of an earlier one
     refused_ahead: int = 0  # refused frames whose gap was not met yet
     is_up: bool = False
+    is_frozen: bool = False  # down because its picture does not change
     status_at: int = 0  # second of the last status
+    clock_good_at: int = 0  # first second in which its machine's clock may be trusted again
+    endings: Endings = msgspec.field(default_factory=Endings)
     minute: CameraMinute = msgspec.field(default_factory=CameraMinute)
 
     def record(self, frame: FrameFaces, *, late: bool = False) -> bool:
@@ -70,34 +57,19 @@ class Ledger(msgspec.Struct):
             self.lost -= 1
         else:
             return False
-        minute = self.minute
-        if frame.outcome == "analysed":
-            minute.analysed += 1
-            minute.late += late
-            minute.faces += len(frame.faces)
-            if frame.analysed_at and len(minute.latencies_ms) < _MAX_LATENCIES:
-                latency_ms = (frame.analysed_at - frame.captured_at) // 1_000_000
-                minute.latencies_ms.append(min(max(latency_ms, 0), _INT32))
-        elif frame.outcome == "expired":
-            minute.expired += 1
-        else:
-            minute.dead += 1
+        self.minute.add_frame(frame, late=late)
         return True
 
     def status(self, second: int, status: CameraStatus | EndOfStream) -> None:
         """Enter ingest's word."""
         self.status_at = max(self.status_at, second)
         self.is_up = isinstance(status, CameraStatus) and status.state == "up"
+        self.is_frozen = False
         if status.epoch:
             count = self._epoch(status.epoch, first_seq=status.last_seq + 1)
             count.reported_seq = max(count.reported_seq, status.last_seq)
         if isinstance(status, CameraStatus):
-            self.minute.max_gap_ms = min(max(self.minute.max_gap_ms, status.max_gap_ms), _INT32)
-            if status.epoch:
-                refused = max(0, status.refused - count.refused)
-                count.refused += refused
-                self.minute.refused += refused
-                self.refused_ahead += refused
+            self._status(second, status)
 
     def settle(self, second: int, *, expected: bool) -> None:
         """End of a second: what ingest sampled a second ago and nobody reported is lost.
@@ -111,6 +83,7 @@ class Ledger(msgspec.Struct):
             count.settled_seq = count.reported_seq
         self.minute.watched_s += expected
         self.minute.down_s += expected and self.is_down(second)
+        self.minute.frozen_s += expected and self.is_frozen and not self._is_stale(second)
 
     @property
     def has_news(self) -> bool:
@@ -120,7 +93,11 @@ class Ledger(msgspec.Struct):
 
     def is_down(self, second: int) -> bool:
         """Whether ingest says so, or says nothing any more."""
-        return not self.is_up or second - self.status_at > _STALE_STATUS_S
+        return not self.is_up or self._is_stale(second)
+
+    def is_clock_off(self, second: int) -> bool:
+        """Whether its times may not be compared with another camera's, by ingest's word."""
+        return second < self.clock_good_at
 
     def close_minute(self, minute: int, site: str, camera: str, fps: float) -> CameraMinuteRow:
         """The row of the minute that ends, and a fresh one."""
@@ -129,26 +106,27 @@ class Ledger(msgspec.Struct):
         self.refused_ahead -= by_refusal
         lost = max(self.lost - by_refusal, 0)
         self.lost = min(self.lost, 0)
-        latencies = done.latencies_ms
-        return CameraMinuteRow(
-            minute=minute,
-            site=site,
-            camera=camera,
-            frames_exp=round(fps * done.watched_s),
-            frames_published=done.analysed + done.expired + done.dead + lost,
-            frames_analysed=done.analysed,
-            frames_expired=done.expired,
-            frames_dead=done.dead,
-            frames_lost=lost,
-            frames_refused=done.refused,
-            frames_late=done.late,
-            down_s=done.down_s,
-            reconnects=min(done.reconnects, _INT16),
-            max_gap_ms=done.max_gap_ms,
-            lat_p50_ms=round(percentile(latencies, 0.5)) if latencies else None,
-            lat_p99_ms=round(percentile(latencies, 0.99)) if latencies else None,
-            faces=done.faces / done.analysed if done.analysed else None,
-        )
+        causes_told = self.endings.are_told
+        return done.row(minute, site, camera, fps=fps, lost=lost, causes_told=causes_told)
+
+    def _is_stale(self, second: int) -> bool:
+        return second - self.status_at > _STALE_STATUS_S
+
+    def _status(self, second: int, status: CameraStatus) -> None:
+        minute = self.minute
+        self.is_frozen = status.state == "down" and status.cause == "frozen"
+        minute.max_gap_ms = min(max(minute.max_gap_ms, status.max_gap_ms), _INT32)
+        minute.add_ended(self.endings.news(status))
+        minute.add_clocks(status)
+        if status.clock_offset_ms is not None:
+            is_off = abs(status.clock_offset_ms) > MAX_CLOCK_OFFSET_MS
+            self.clock_good_at = second + _STALE_CLOCK_S if is_off else 0
+        if status.epoch:
+            count = self._epoch(status.epoch, first_seq=status.last_seq + 1)
+            refused = max(0, status.refused - count.refused)
+            count.refused += refused
+            minute.refused += refused
+            self.refused_ahead += refused
 
     def _epoch(self, epoch: str, first_seq: int) -> EpochCount:
         """The count of an epoch; one that began before our first sight starts where we came in."""

@@ -35,15 +35,12 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     faces: tuple[SeenFace, ...]
     camera_bit: int
     front: Direction | None
+    clock_off: bool = False  # its seconds are not those of other cameras
 
     @property
     def samples(self) -> list[FaceSample]:
         """The faces that have a pose, as samples."""
-        return [
-            sample
-            for seen in self.faces
-            if (sample := _sample(seen, self.camera_bit, self.front)) is not None
-        ]
+        return [sample for seen in self.faces if (sample := _sample(seen, self)) is not None]
 
 
 class CameraState(msgspec.Struct):
@@ -91,6 +88,7 @@ class CameraState(msgspec.Struct):
                 faces=tuple(by_track.get(claim.owner, ())) if claim.last_seen == second else (),
                 camera_bit=plan.mask_bit,
                 front=fronts.get(key, fronts[""]),
+                clock_off=self.ledger.is_clock_off(second),
             )
             for key, claim in claims.items()
         }
@@ -111,7 +109,7 @@ def is_present(sightings: Sequence[Sighting]) -> bool:
     return Sight.SEEN in sights or (Sight.LOST in sights and Sight.OUT not in sights)
 
 
-def _sample(seen: SeenFace, camera_bit: int, front: Direction | None) -> FaceSample | None:
+def _sample(seen: SeenFace, sighting: Sighting) -> FaceSample | None:
     face = seen.face
     if face.yaw_deg is None or face.pitch_deg is None:
         return None
@@ -121,11 +119,12 @@ def _sample(seen: SeenFace, camera_bit: int, front: Direction | None) -> FaceSam
     ear = sum(eyes) / 2 if eyes is not None and all(map(math.isfinite, eyes)) else None
     return FaceSample(
         at_ns=seen.frame.captured_at,
-        camera_bit=camera_bit,
+        camera_bit=sighting.camera_bit,
         yaw_deg=wrap_deg(face.yaw_deg),
         pitch_deg=wrap_deg(face.pitch_deg),
         ear=min(max(ear, 0.0), 2.0) if ear is not None else None,
         height_px=face.box_xyxy[3] - face.box_xyxy[1],
         confidence=face.confidence,
-        front=front,
+        front=sighting.front,
+        clock_off=sighting.clock_off,
     )

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from aggregator.fusion import usable_views, weighted_mean
+from aggregator.fusion import by_one_clock, usable_views, weighted_mean
 from aggregator.score import (
     MIN_QUALITY,
     RECENT_S,
@@ -47,6 +47,7 @@ class FaceSample(msgspec.Struct, frozen=True, kw_only=True):
     height_px: float  # of the face box in the camera's frame
     confidence: float
     front: Direction | None  # calibration of this camera and seat
+    clock_off: bool = False  # `at_ns` may not be compared with another camera's
 
 
 class Cell(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +82,21 @@ class _View(msgspec.Struct):
     pitch_deg: float
     samples: list[FaceSample]
 
+    @property
+    def clock_off(self) -> bool:
+        """Whether the camera's clock is off."""
+        return self.samples[0].clock_off
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether it is known where the front is."""
+        return self.samples[0].front is not None
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can be scored."""
+        return self.calibrated and self.quality >= MIN_QUALITY
+
 
 class _Look(msgspec.Struct):
     """A calibrated frame: where the head pointed and what that is worth."""
@@ -107,7 +123,7 @@ class Gaze(msgspec.Struct):
             samples: every posed face of this student in this second, of all cameras.
             activity: what the class does (SCORE §1).
         """
-        views = _views(samples)
+        views = by_one_clock(_views(samples))
         if not views:
             return Cell(second=second, reason=int(Reason.LOW_QUALITY))
         best = max(views, key=lambda view: view.quality)
@@ -123,7 +139,7 @@ class Gaze(msgspec.Struct):
             return msgspec.structs.replace(base, reason=int(Reason.NOT_SCORED_ACTIVITY))
         if best.quality < MIN_QUALITY:
             return msgspec.structs.replace(base, reason=int(Reason.LOW_QUALITY))
-        calibrated = [view for view in views if view.samples[0].front is not None]
+        calibrated = [view for view in views if view.calibrated]
         if not calibrated:
             return msgspec.structs.replace(base, reason=int(Reason.NO_CALIBRATION))
         return self._scored(base, calibrated, activity)

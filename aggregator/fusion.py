@@ -17,7 +17,38 @@ class Rated(Protocol):
         ...
 
 
+class Timed(Rated, Protocol):
+    """A view that knows what its second is worth."""
+
+    @property
+    def clock_off(self) -> bool:
+        """Whether its time may not be compared with another view's."""
+        ...
+
+    @property
+    def usable(self) -> bool:
+        """Whether it can be scored at all."""
+        ...
+
+
 V = TypeVar("V", bound=Rated)
+T = TypeVar("T", bound=Timed)
+
+
+def by_one_clock(views: Sequence[T]) -> list[T]:
+    """The views that show the same second: fusion is off for cameras whose clock is off.
+
+    All with a good clock, when one of them is usable; else the best usable one whose clock is off,
+    alone (first of equals).
+    """
+    good = [view for view in views if not view.clock_off]
+    off = [view for view in views if view.clock_off]
+    if not off or any(view.usable for view in good):
+        return good
+    usable = [view for view in off if view.usable]
+    if good and not usable:
+        return good
+    return [max(usable or off, key=lambda view: view.quality)]
 
 
 def usable_views(views: Sequence[V]) -> list[V]:

@@ -187,10 +187,14 @@ class CameraMinuteRow(Row, frozen=True, kw_only=True):
     frames_refused: int
     frames_late: int
     down_s: int
+    frozen_s: int
     reconnects: int
+    reconnect_causes: dict[str, int] | None
     max_gap_ms: int
     lat_p50_ms: int | None
     lat_p99_ms: int | None
+    clock_offset_ms: int | None
+    camera_offset_ms: int | None
     faces: float | None
 
 

@@ -28,6 +28,8 @@ FIELD_JPEG: Final = b"jpeg"
 
 MAX_FACES: Final = 512
 MAX_BODY_BYTES: Final = 1 << 20
+# A machine whose clock is further off raises an alert; its cameras are not fused with others.
+MAX_CLOCK_OFFSET_MS: Final = 250
 
 # The seed's order; every probability vector in the project uses it.
 EXPRESSIONS: Final = (
@@ -186,6 +188,14 @@ class Lesson(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     valid_until: str = ""  # last day, inclusive
 
 
+class Recording(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The one meeting of a recording's run: from the film's first second to its last."""
+
+    start: Annotated[int, msgspec.Meta(ge=0)]  # Unix seconds
+    class_id: str = ""
+    activity: str = "unknown"
+
+
 class RoomPlan(Message, frozen=True):
     """Control event: all of the site file that can change a row of this room, from `at` on."""
 
@@ -197,6 +207,7 @@ class RoomPlan(Message, frozen=True):
     cameras: tuple[CameraPlan, ...]
     lessons: tuple[Lesson, ...] = ()
     window_s: int = 10
+    recording: Recording | None = None  # of a run; live rooms have none
     run_id: str = ""
 
 

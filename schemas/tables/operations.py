@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from schemas.tables.base import key, metadata, optional, partitioned, required
 
@@ -36,12 +37,18 @@ camera_minutes: Final = Table(
     # analysed, but they came behind the watermark and stand in no window
     required("frames_late", Integer, server_default=text("0")),
     required("frames_ok", Integer, Computed("frames_analysed - frames_late", persisted=True)),
-    required("down_s", SmallInteger, server_default=text("0")),
-    required("reconnects", SmallInteger),
+    required("down_s", SmallInteger, server_default=text("0")),  # by ingest's word, or no word
+    required("frozen_s", SmallInteger, server_default=text("0")),  # of these, the picture stood
+    required("reconnects", SmallInteger),  # connections, or attempts at one, that ended
+    # The same by cause ({"dropped": 2}); NULL: none, or an ingest that tells no causes.
+    optional("reconnect_causes", JSONB(none_as_null=True)),
     required("max_gap_ms", Integer),
     optional("lat_p50_ms", Integer),  # capture to analysed
     optional("lat_p99_ms", Integer),
+    # The ingest machine's clock less the faces server's: of the minute, what is furthest from 0.
     optional("clock_offset_ms", Integer),
+    # The camera's own clock less ours, by its RTCP reports: the minute's last.
+    optional("camera_offset_ms", Integer),
     optional("faces", REAL),  # mean of a frame
     PrimaryKeyConstraint("camera_id", "minute"),
     comment="Every frame of a camera, accounted for",

@@ -27,7 +27,7 @@ from schemas.database import (
     upgrade,
 )
 from schemas.errors import SettingsError
-from schemas.partitions import is_partition
+from schemas.partitions import ensure_partitions, is_partition
 from schemas.score_versions import ScoreVersionError, ensure_score_version
 from tests.integration.catalog import read_catalog
 from tests.integration.fresh_database import fresh_database
@@ -114,6 +114,31 @@ def test_upgrade_downgrade_and_upgrade_again_end_where_they_began(engine: Engine
         assert read_catalog(connection) == first
 
 
+def test_camera_minutes_written_before_the_second_migration_are_kept(database_url: str) -> None:
+    """Its partitions take the new columns; a service of the version before may still write."""
+    old_row = text(
+        "INSERT INTO camera_minutes (minute, camera_id, frames_exp, frames_published,"
+        " frames_analysed, frames_expired, frames_dead, frames_lost, frames_refused, reconnects,"
+        " max_gap_ms) VALUES (:minute, 1, 300, 300, 299, 0, 0, 1, 0, 2, 40)"
+    )
+    engine = create_engine(database_url, pooled=False)
+    with engine.connect() as connection:
+        config = alembic_config(connection, lambda _line: None)
+        command.upgrade(config, "0001")
+        ensure_partitions(connection, NOW)
+        connection.execute(old_row, {"minute": NOW})
+        connection.commit()
+        command.upgrade(config, "head")
+        connection.execute(old_row, {"minute": NOW + dt.timedelta(minutes=1)})
+        rows = connection.execute(
+            text(
+                "SELECT tableoid::regclass::text, reconnects, reconnect_causes, camera_offset_ms,"
+                " frozen_s FROM camera_minutes"
+            )
+        ).all()
+    assert rows == [("camera_minutes_p202611", 2, None, None, 0)] * 2
+
+
 def test_a_second_upgrade_has_nothing_to_do(database_url: str) -> None:
     said: list[str] = []
     first = upgrade(database_url, now=NOW, progress=said.append)
@@ -125,7 +150,7 @@ def test_a_second_upgrade_has_nothing_to_do(database_url: str) -> None:
 def test_two_services_may_upgrade_at_the_same_time(database_url: str) -> None:
     with ThreadPoolExecutor(3) as pool:
         done = list(pool.map(lambda _: upgrade(database_url, now=NOW), range(3)))
-    assert sorted(len(lines) for lines in done) == [0, 0, 2]
+    assert sorted(len(lines) for lines in done) == [0, 0, 3]
 
 
 def test_a_database_of_a_newer_program_is_left_alone(engine: Engine, database_url: str) -> None:

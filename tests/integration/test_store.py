@@ -1,6 +1,7 @@
 """Logs in a real Redis become rows in a real PostgreSQL, whatever dies in between."""
 
 import pytest
+from msgspec import structs
 from sqlalchemy import text
 
 from aggregator.errors import SnapshotError, UnknownPlaceError
@@ -10,7 +11,7 @@ from aggregator.room import Room
 from aggregator.rows import AttentionWindowRow
 from aggregator.sealing import Sealer, seal_name
 from aggregator.store import Places, Store, StoredState
-from schemas.messages import Tick
+from schemas.messages import CameraStatus, Tick
 from tests.integration.running_rooms import LOG, School, a_future_minute, a_site
 from tests.unit import room_log
 
@@ -73,6 +74,27 @@ def test_rows_in_the_database_are_those_of_the_pure_room(school):
     assert (status, started, ended) == ("held", True, True)
     assert len(school.rows("meeting_summaries")) == 1
     assert school.rows("camera_minutes", "frames_published, frames_lost") == [(20, 0), (120, 0)]
+
+
+def test_why_a_camera_was_away_and_what_its_clocks_said_stand_in_its_minutes(school):
+    """Closed minutes: an end with its cause, a frozen picture, a machine's clock."""
+    told = {"cause": "frozen", "ended": {"dropped": 2, "ended": 1}, "camera_offset_ms": 900}
+    timed = [
+        (at, structs.replace(message, state="down", clock_offset_ms=-300, **told))
+        if isinstance(message, CameraStatus) and 20 <= at < 21
+        else (at, message)
+        for at, message in a_lesson(school)
+    ]
+    school.log(timed)
+    school.run(school.aggregator("a"))
+    columns = "reconnects, reconnect_causes, frozen_s, clock_offset_ms, camera_offset_ms"
+    rows = school.rows("camera_minutes", f"minute, {columns}")
+    assert [row[1:] for row in rows] == [
+        (2, {"dropped": 2}, 1, -300, 900),
+        (0, None, 0, None, None),
+    ]
+    unknown = "count(*) FILTER (WHERE reconnect_causes IS NULL), 0"
+    assert school.rows("camera_minutes", unknown) == [(1, 0)]
 
 
 def test_a_successor_goes_on_exactly_where_the_dead_one_committed(school, database_url):
