@@ -18,12 +18,20 @@ from rich.table import Table
 from rich.text import Text
 
 from schemas.errors import MessageError
-from schemas.messages import CameraStatus, EndOfStream, FrameFaces, RoomMessage, decode_room_message
+from schemas.messages import (
+    MAX_CLOCK_OFFSET_MS,
+    CameraStatus,
+    EndOfStream,
+    FrameFaces,
+    RoomMessage,
+    decode_room_message,
+)
 from schemas.site import Site
 from schemas.streams import faces_stream
 from schemas.transport import TransportDownError, connect, last_id, read_log
 
 SPAN_S: Final = 10.0
+EPOCHS_KEPT: Final = 3  # records of older connections do not come any more
 
 CLASS_INDEX: Final = sa.text(
     """
@@ -44,10 +52,12 @@ class CameraView:
     room_id: str
     state: str = "waiting"
     reason: str = ""
+    clock_offset_ms: int = 0
     analysed: int = 0
     not_analysed: int = 0
     refused: int = 0
-    sampled: dict[str, int] = field(default_factory=dict)  # frames of each epoch, by their seq
+    sampled: dict[str, int] = field(default_factory=dict)  # frames of new epochs, by their seq
+    sampled_before: int = 0  # frames of older ones
     recent: deque[tuple[float, int, float]] = field(default_factory=lambda: deque(maxlen=400))
 
     def feed(self, message: RoomMessage, now_s: float) -> None:
@@ -55,7 +65,8 @@ class CameraView:
         if isinstance(message, CameraStatus | EndOfStream):
             self._count(message.epoch, message.last_seq)
         if isinstance(message, CameraStatus):
-            self.state, self.reason = message.state, message.reason
+            self.state, self.reason = message.state, message.reason or message.cause
+            self.clock_offset_ms = message.clock_offset_ms or 0
             self.refused = message.refused
         elif isinstance(message, FrameFaces):
             self._count(message.epoch, message.seq)
@@ -69,19 +80,30 @@ class CameraView:
     @property
     def dropped(self) -> int:
         """Sampled frames that were not analysed; at the end, for then nothing is in flight."""
-        return sum(self.sampled.values()) - self.analysed
+        return self.sampled_before + sum(self.sampled.values()) - self.analysed
+
+    @property
+    def condition(self) -> str:
+        """The state, and what a person should know about it."""
+        notes = [self.reason] if self.reason else []
+        if abs(self.clock_offset_ms) > MAX_CLOCK_OFFSET_MS:
+            notes.append(f"this machine's clock is {self.clock_offset_ms / 1000:+.2f} s off")
+        return f"{self.state}: {'; '.join(notes)}" if notes else self.state
 
     def _count(self, epoch: str, seq: int) -> None:
+        if self.sampled_before and epoch < min(self.sampled):
+            return
         self.sampled[epoch] = max(self.sampled.get(epoch, 0), seq + 1)
+        if len(self.sampled) > EPOCHS_KEPT:
+            self.sampled_before += self.sampled.pop(min(self.sampled))
 
     def row(self, now_s: float) -> tuple[str, str, str, str, str]:
         """State, frames per second, faces, lag and drops, as text."""
         fresh = [entry for entry in self.recent if now_s - entry[0] <= SPAN_S]
-        state = self.state if not self.reason else f"{self.state}: {self.reason}"
         if not fresh:
-            return state, "0.0", "–", "–", str(self.not_analysed + self.refused)
+            return self.condition, "0.0", "–", "–", str(self.not_analysed + self.refused)
         return (
-            state,
+            self.condition,
             f"{len(fresh) / SPAN_S:.1f}",
             str(fresh[-1][1]),
             f"{max(lag for _, _, lag in fresh):.2f} s",

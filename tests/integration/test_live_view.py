@@ -4,6 +4,7 @@ import io
 
 import pytest
 import redis
+from msgspec import structs
 from rich.console import Console
 
 from deploy.init import render
@@ -84,6 +85,29 @@ def test_a_camera_shows_its_rate_its_lag_and_its_drops(view, log):
 def test_a_camera_that_is_down_says_why(view, log):
     say(log, status("down", reason="no answer"))
     assert row(view)[0] == "down: no answer"
+
+
+def test_a_camera_that_is_down_without_words_shows_the_cause(view, log):
+    say(log, status("down", cause="frozen"))
+    assert row(view)[0] == "down: frozen"
+
+
+def test_a_clock_that_is_off_is_told_until_it_is_right_again(view, log):
+    say(log, status(clock_offset_ms=-251))
+    assert row(view)[0] == "up: this machine's clock is -0.25 s off"
+    say(log, status("down", reason="no answer", clock_offset_ms=1400))
+    assert row(view)[0] == "down: no answer; this machine's clock is +1.40 s off"
+    say(log, status(clock_offset_ms=250))
+    assert row(view)[0] == "up"
+
+
+def test_months_of_reconnects_are_counted_without_being_remembered(view, log):
+    for epoch in ("e1", "e2", "e3", "e4", "e5", "e1"):  # the last one is a record that came late
+        say(log, structs.replace(frame(9, outcome="expired"), epoch=epoch))
+    view.update()
+    camera = view.cameras["lab-1"]
+    assert camera.dropped == 50
+    assert set(camera.sampled) == {"e3", "e4", "e5"}
 
 
 def test_what_was_said_before_the_start_is_not_counted(log, valkey_server):
