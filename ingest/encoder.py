@@ -21,6 +21,7 @@ from ingest.errors import PictureError
 
 Matrix = Literal["bt601", "bt709"]
 Plane = NDArray[np.uint8]
+Region = tuple[float, float, float, float]
 _Planes = tuple[Plane, Plane | None, Plane | None]
 
 # Numbers of FFmpeg's AVColorSpace and AVColorRange.
@@ -52,6 +53,24 @@ EXPAND_CHROMA: Final = _expansion(16, 240, 128, 128, 255)
 
 
 @dataclass(frozen=True)
+class FullRange:
+    """A picture as JPEG wants it: full-range planes.
+
+    Attributes:
+        planes: Y, U and V, uint8; U and V None where there is no colour.
+        matrix: which matrix made them from RGB.
+        left, top: where it lies in the whole picture, pixels.
+        whole: width and height of the whole picture, pixels; None: this is all of it.
+    """
+
+    planes: _Planes
+    matrix: Matrix
+    left: int = 0
+    top: int = 0
+    whole: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
 class Picture:
     """A JPEG and what its header must say.
 
@@ -59,21 +78,42 @@ class Picture:
         jpeg: full-range YCbCr, or grey.
         width, height: of the JPEG, in pixels.
         matrix: which matrix made its planes from RGB.
+        left, top: where it lies in the whole picture, pixels.
+        whole: width and height of the whole picture, pixels; None: this is all of it.
     """
 
     jpeg: bytes
     width: int
     height: int
     matrix: Matrix
+    left: int = 0
+    top: int = 0
+    whole: tuple[int, int] | None = None
 
 
-def encode_picture(frame: av.VideoFrame, quality: int = 85) -> Picture:
-    """The frame as a JPEG.
-
-    With halved chroma, an odd last row or column is cut off: the encoder reads whole pairs.
+def encode_picture(
+    frame: av.VideoFrame, quality: int = 85, region: Region | None = None
+) -> Picture:
+    """The frame, or a region of it, as a JPEG.
 
     Raises:
         PictureError: the frame cannot be encoded.
+    """
+    return encode_planes(full_range(frame, region), quality)
+
+
+def full_range(frame: av.VideoFrame, region: Region | None = None) -> FullRange:
+    """The frame's planes, expanded where they are of limited range.
+
+    With halved chroma, an odd last row or column is cut off: the encoder reads whole pairs.
+
+    Args:
+        frame: decoded.
+        region: left, top, right, bottom in fractions of the picture; None: all of it. Its edges
+            go to even pixels.
+
+    Raises:
+        PictureError: too small, too large, or of a format that cannot be converted.
     """
     if not (2 <= frame.width <= MAX_SIDE_PX and 2 <= frame.height <= MAX_SIDE_PX):
         raise PictureError(
@@ -83,14 +123,51 @@ def encode_picture(frame: av.VideoFrame, quality: int = 85) -> Picture:
     try:
         frame = _as_planar(frame)
         planes = _planes(frame)
-        if not _is_full_range(frame):
-            planes = _expanded(planes)
-        jpeg = simplejpeg.encode_jpeg_yuv_planes(*planes, quality=quality)
     except (av.error.FFmpegError, ValueError) as exc:
-        raise PictureError(f"a frame of format {frame.format.name} cannot be encoded") from exc
-    height, width = planes[0].shape
+        raise PictureError(f"a frame of format {frame.format.name} cannot be converted") from exc
     matrix: Matrix = "bt709" if frame.colorspace == _SPACE_BT709 else "bt601"
-    return Picture(jpeg=jpeg, width=width, height=height, matrix=matrix)
+    left, top, whole = 0, 0, None
+    if region is not None:
+        height, width = planes[0].shape
+        whole = width, height
+        left, top, right, bottom = _even_box(region, width, height)
+        planes = _cropped(planes, left, top, right, bottom)
+    if not _is_full_range(frame):
+        planes = _expanded(planes)
+    return FullRange(planes, matrix, left, top, whole)
+
+
+def encode_planes(picture: FullRange, quality: int) -> Picture:
+    """The planes as a JPEG.
+
+    Raises:
+        PictureError: the encoder refuses them.
+    """
+    try:
+        jpeg = simplejpeg.encode_jpeg_yuv_planes(*picture.planes, quality=quality)
+    except ValueError as exc:
+        raise PictureError("the planes of a frame cannot be encoded") from exc
+    height, width = picture.planes[0].shape
+    return Picture(jpeg, width, height, picture.matrix, picture.left, picture.top, picture.whole)
+
+
+def _even_box(region: Region, width: int, height: int) -> tuple[int, int, int, int]:
+    """The region in pixels, edges even (chroma is halved), at least 2 pixels a side."""
+    left, right = (min(2 * round(x * width / 2), width // 2 * 2) for x in (region[0], region[2]))
+    top, bottom = (min(2 * round(y * height / 2), height // 2 * 2) for y in (region[1], region[3]))
+    left, top = min(left, width // 2 * 2 - 2), min(top, height // 2 * 2 - 2)
+    return left, top, max(right, left + 2), max(bottom, top + 2)
+
+
+def _cropped(planes: _Planes, left: int, top: int, right: int, bottom: int) -> _Planes:
+    luma = planes[0]
+
+    def cut(plane: Plane) -> Plane:
+        high, wide = luma.shape[0] // plane.shape[0], luma.shape[1] // plane.shape[1]
+        return plane[top // high : bottom // high, left // wide : right // wide]
+
+    blue, red = (None if plane is None else cut(plane) for plane in planes[1:])
+    return cut(luma), blue, red
 
 
 def _as_planar(frame: av.VideoFrame) -> av.VideoFrame:

@@ -5,19 +5,20 @@ from __future__ import annotations
 from contextlib import closing
 from typing import Final
 
-from ingest import metrics
 from ingest.backoff import Backoff
+from ingest.camera_spec import CameraSpec
 from ingest.camera_state import CameraState
-from ingest.encoder import encode_picture
+from ingest.encoder import Picture, encode_planes, full_range
 from ingest.errors import CameraError, FilmEndedError, PictureError, TimeBreakError
+from ingest.knock import answers_knock
 from ingest.minute_log import MinuteLog
 from ingest.publisher import FramePublisher
-from ingest.sampler import Sampler
 from ingest.source import HostClocks, Source, TimedFrame, Wait
 from ingest.timestamps import NS
 from schemas.messages import Frame
 
 ALIVE_S: Final = 12.0
+KNOCK_EVERY_S: Final = 1.5
 # Encoding, and a frames server whose time-outs and retry are all used up.
 HAND_ON_LIMIT_S: Final = 20.0
 
@@ -27,7 +28,7 @@ class CameraReader:
 
     Args:
         source: makes a new connection at each call of its `frames`.
-        shown_url: the url without credentials, for the log.
+        spec: the camera.
         wait: waits so many seconds, True at once when the reader is to stop.
     """
 
@@ -35,25 +36,23 @@ class CameraReader:
         self,
         *,
         source: Source,
-        shown_url: str,
+        spec: CameraSpec,
         state: CameraState,
         publisher: FramePublisher,
         log: MinuteLog,
         backoff: Backoff,
         clocks: HostClocks,
         wait: Wait,
-        analysis_fps: float,
         jpeg_quality: int,
     ) -> None:
         self.state = state
         self.log = log
         self._source = source
-        self._shown_url = shown_url
+        self._spec = spec
         self._publisher = publisher
         self._backoff = backoff
         self._clocks = clocks
         self._wait = wait
-        self._analysis_fps = analysis_fps
         self._jpeg_quality = jpeg_quality
         self._epoch_ns = 0
         self._up_since_ns: int | None = None
@@ -72,7 +71,6 @@ class CameraReader:
                 self._pause(exc)
 
     def _read_one_connection(self) -> None:
-        sampler = Sampler(self._analysis_fps)
         # Closed here, by the thread that iterates: see live.py.
         with closing(self._source.frames()) as frames:
             for timed in frames:
@@ -80,29 +78,44 @@ class CameraReader:
                     self._come_up()
                 if self._wait(0):
                     return
-                self.state.heard()
-                if sampler.wants(timed.pts_ns):
-                    self._hand_on(timed)
+                self._hand_on(timed)
 
     def _come_up(self) -> None:
         # Above the last epoch even after the host's clock was set back, so that epochs sort.
         self._epoch_ns = max(self._epoch_ns + 1, self._clocks.utc_ns())
         self._up_since_ns = self._clocks.monotonic_ns()
         self.state.begin_epoch(f"{self._epoch_ns:016x}", self._clocks.utc_ns())
-        self.log.say("The camera gives frames.", "camera_up", url=self._shown_url)
+        self.log.say("The camera gives frames.", "camera_up", url=self._spec.shown_url)
 
     def _hand_on(self, timed: TimedFrame) -> None:
         self.state.alive(HAND_ON_LIMIT_S)
         seq = self.state.next_seq()
-        metrics.SAMPLED.labels(self.state.camera_id).inc()
         try:
-            picture = encode_picture(timed.image, self._jpeg_quality)
+            picture = self._picture(timed)
         except PictureError as exc:
-            self.state.count_refused()
-            metrics.REFUSED.labels(self.state.camera_id, "picture").inc()
+            self.state.count_refused("picture")
             self.log.say("A frame could not be encoded.", "picture_refused", reason=str(exc))
             return
-        frame = Frame(
+        frame = self._header(timed, seq, picture)
+        with self.state.stage("publish"):
+            is_published = self._publisher.publish(frame, picture.jpeg)
+        if not is_published:
+            self.log.say(
+                "The frames server does not take frames; they are counted as refused.",
+                "frame_refused",
+                refused=self.state.refused,
+                reason=self._publisher.trouble,
+            )
+
+    def _picture(self, timed: TimedFrame) -> Picture:
+        with self.state.stage("convert"):
+            planes = full_range(timed.image, self._spec.region)
+        with self.state.stage("encode"):
+            return encode_planes(planes, self._jpeg_quality)
+
+    def _header(self, timed: TimedFrame, seq: int, picture: Picture) -> Frame:
+        whole_width, whole_height = picture.whole or (0, 0)
+        return Frame(
             room_id=self.state.room_id,
             camera_id=self.state.camera_id,
             epoch=self.state.epoch,
@@ -111,14 +124,11 @@ class CameraReader:
             width=picture.width,
             height=picture.height,
             matrix=picture.matrix,
+            left=picture.left,
+            top=picture.top,
+            whole_width=whole_width,
+            whole_height=whole_height,
         )
-        if not self._publisher.publish(frame, picture.jpeg):
-            self.log.say(
-                "The frames server does not take frames; they are counted as refused.",
-                "frame_refused",
-                refused=self.state.refused,
-                reason=self._publisher.trouble,
-            )
 
     def _pause(self, error: CameraError) -> None:
         """Tell why the connection ended, and wait before the next one."""
@@ -126,16 +136,35 @@ class CameraReader:
         if self._up_since_ns is not None:
             held_s = (self._clocks.monotonic_ns() - self._up_since_ns) / NS
         wait_s = self._backoff.next_wait_s(held_s, slowly=error.slowly)
-        self.state.go_down(str(error))
+        self.state.go_down(str(error), error.cause)
+        self.state.connection_ended(error.cause)
         self.state.alive(wait_s + ALIVE_S)
-        metrics.RECONNECTS.labels(self.state.camera_id).inc()
         self.log.say(
             "The camera's clock broke; a new epoch begins."
             if isinstance(error, TimeBreakError)
             else "The camera is down; it will be tried again.",
             "camera_down",
             reason=str(error),
-            url=self._shown_url,
+            cause=error.cause,
+            url=self._spec.shown_url,
             retry_in_s=round(wait_s, 1),
         )
-        self._wait(wait_s)
+        self._wait_or_see_it_back(wait_s)
+
+    def _wait_or_see_it_back(self, wait_s: float) -> None:
+        """The wait before the next attempt, shorter when the camera comes back to the network.
+
+        So the waits may be long, to spare a camera that is in trouble, and yet one that was
+        switched on again is seen within seconds.
+        """
+        end_ns = self._clocks.monotonic_ns() + int(wait_s * NS)
+        is_away = False
+        while (left_s := (end_ns - self._clocks.monotonic_ns()) / NS) > 0:
+            if self._wait(min(left_s, KNOCK_EVERY_S)) or left_s <= KNOCK_EVERY_S:
+                return
+            if self._spec.is_film:
+                continue
+            answers = answers_knock(self._spec.url)
+            if answers and is_away:
+                return
+            is_away = not answers

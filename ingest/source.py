@@ -1,4 +1,4 @@
-"""What a reader reads: frames with their times, from a live camera or a film."""
+"""What a reader reads: sampled frames with their times, from a live camera or a film."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ from typing import NamedTuple, Protocol
 import av
 
 from ingest.timestamps import NS, NsClock
-
-Alive = Callable[[float], None]
-"""Called by a source: "I am alive, and shall say so again within this many seconds"."""
 
 Wait = Callable[[float], bool]
 """Waits so many seconds; True at once when the reader is to stop."""
@@ -28,10 +25,9 @@ class HostClocks:
 
 
 class TimedFrame(NamedTuple):
-    """A decoded frame with its time in the stream and in UTC, both in nanoseconds."""
+    """A decoded frame that is to be sent, with its time in UTC, nanoseconds."""
 
     image: av.VideoFrame
-    pts_ns: int
     captured_at: int
 
 
@@ -39,7 +35,7 @@ class Source(Protocol):
     """One way to get frames."""
 
     def frames(self) -> Generator[TimedFrame, None, None]:
-        """One connection's frames, `captured_at` strictly increasing.
+        """One connection's sampled frames, `captured_at` strictly increasing; ends when stopped.
 
         The thread that iterates must also close the iterator: it owns the connection.
 
