@@ -8,6 +8,7 @@ import structlog
 
 from aggregator.errors import SnapshotError
 from aggregator.leases import Lease
+from aggregator.retention import ALL_KEPT, KeptFrom
 from aggregator.room import Room
 from aggregator.room_state import SNAPSHOT_VERSION
 from aggregator.rows import Rows
@@ -33,6 +34,7 @@ class HeldRoom:
         room: the reducer.
         sealer: of its snapshots.
         stream: its log.
+        kept: which rows are still worth writing.
         rows: completed, not yet committed.
         dirty: entries were taken since the last commit.
         committed_s: monotonic time of the last commit.
@@ -46,6 +48,7 @@ class HeldRoom:
     room: Room
     sealer: Sealer
     stream: str
+    kept: KeptFrom = ALL_KEPT
     rows: Rows = field(default_factory=list)
     dirty: bool = False
     committed_s: float = 0.0
@@ -77,17 +80,20 @@ class HeldRoom:
                 f"a message of room {message.room_id!r}, run {message.run_id!r} "
                 "in another room's log"
             )
+        self._tell_of_hole(entry)
+        self.rows += self.kept.kept(self.room.feed(entry.entry_id, message))
+        self.dirty = True
+
+    def _tell_of_hole(self, entry: Entry) -> None:
         before = id_order(self.room.position)[0]
         silence_s = (id_order(entry.entry_id)[0] - before) / 1000
-        if before and silence_s > LOG_HOLE_S:
+        if before and silence_s > LOG_HOLE_S and not self.lease.run_id:
             _log.warning(
                 "The room's log has a hole",
                 action="log_hole",
                 room=self.name,
                 hole_s=round(silence_s),
             )
-        self.rows += self.room.feed(entry.entry_id, message)
-        self.dirty = True
 
     def skip(self, entry: Entry) -> None:
         """Pass over an entry that is not one of our messages."""
@@ -116,17 +122,26 @@ class HeldRoom:
         return meeting is not None and not meeting.per_student
 
 
-def load_room(client: Client, store: Store, lease: Lease, name: str) -> HeldRoom:
+def load_room(
+    client: Client, store: Store, lease: Lease, name: str, kept: KeptFrom = ALL_KEPT
+) -> HeldRoom:
     """The room where its last holder committed it, or a new one."""
     stream = faces_stream(name, lease.run_id)
     sealer = Sealer(client, name, lease.run_id)
     room = _stored_room(store.load(lease), sealer, name, lease.run_id)
     if id_order(last_id(client, stream)) < id_order(room.position):
-        _log.warning(
-            "The room's log was lost; going on with what comes", action="log_lost", room=name
-        )
+        if not lease.run_id:  # a run that is taken up again begins a new log
+            _log.warning(
+                "The room's log was lost; going on with what comes", action="log_lost", room=name
+            )
         room.skip("0-0")
-    return HeldRoom(lease, room, sealer, stream)
+    return HeldRoom(lease, room, sealer, stream, kept)
+
+
+def resumes_at(client: Client, store: Store, lease: Lease, name: str) -> int:
+    """The second of Unix time from which a run still needs frames; 0: from its beginning."""
+    sealer = Sealer(client, name, lease.run_id)
+    return _stored_room(store.load(lease), sealer, name, lease.run_id).state.cursor
 
 
 def _stored_room(state: StoredState | None, sealer: Sealer, name: str, run_id: str) -> Room:
@@ -137,5 +152,6 @@ def _stored_room(state: StoredState | None, sealer: Sealer, name: str, run_id: s
     except SnapshotError as exc:
         _log.warning("The room starts afresh", action="state_lost", room=name, reason=str(exc))
         room = Room.new(name, run_id)
-        room.skip(state.position)
+        if not run_id:  # a run is sent again from the film's beginning
+            room.skip(state.position)
         return room

@@ -12,6 +12,7 @@ from aggregator.meetings import (
     MAX_AUTOMATIC_S,
     Planned,
     automatic_source_key,
+    film_source_key,
     hash_id,
 )
 from aggregator.people import EARLY_S, ExpressionSums, Meeting, Person
@@ -28,7 +29,7 @@ from aggregator.results import (
 from aggregator.rows import Rows
 from aggregator.score import Reason, is_scored
 from aggregator.windows import MinuteSums, WindowSums
-from schemas.messages import RoomPlan
+from schemas.messages import Recording, RoomPlan
 
 MINUTE_S = 60
 Sightings = Mapping[str, Sequence[Sighting]]  # by place, over all cameras
@@ -36,13 +37,43 @@ Sightings = Mapping[str, Sequence[Sighting]]  # by place, over all cameras
 
 def open_meeting(plan: RoomPlan, second: int, planned: Planned | None) -> Meeting:
     """A lesson of the timetable, or a meeting that presence opens at `second`."""
-    source_key = planned.source_key if planned else automatic_source_key(second)
-    return Meeting(
-        meeting_id=hash_id(plan.site_id, plan.room_id, source_key),
-        source_key=source_key,
+    return _new_meeting(
+        plan,
+        second,
+        source_key=planned.source_key if planned else automatic_source_key(second),
         class_slug=planned.class_slug if planned else "",
         activity=planned.activity if planned else "unknown",
         planned=(planned.start, planned.end) if planned else None,
+    )
+
+
+def open_recording(plan: RoomPlan, recording: Recording) -> Meeting:
+    """The meeting of a run: it is held whether or not anybody is seen in the film."""
+    return _new_meeting(
+        plan,
+        recording.start,
+        source_key=film_source_key(recording.start),
+        class_slug=recording.class_id,
+        activity=recording.activity,
+        planned=None,
+    )
+
+
+def _new_meeting(
+    plan: RoomPlan,
+    second: int,
+    *,
+    source_key: str,
+    class_slug: str,
+    activity: str,
+    planned: tuple[int, int] | None,
+) -> Meeting:
+    return Meeting(
+        meeting_id=hash_id(plan.site_id, plan.room_id, source_key),
+        source_key=source_key,
+        class_slug=class_slug,
+        activity=activity,
+        planned=planned,
         started=second,
         last_seen=second,
         profile=plan.policy.profile,
@@ -63,14 +94,19 @@ def tighten_policy(meeting: Meeting, plan: RoomPlan) -> None:
             person.expression = ExpressionSums()
 
 
-def end_of_meeting(meeting: Meeting, second: int, all_ended_at: int) -> int | None:
+def end_of_meeting(
+    meeting: Meeting, second: int, all_ended_at: int, *, recorded: bool = False
+) -> int | None:
     """The second in which the meeting ended, when `second` lies behind it.
 
     Args:
         meeting: the open one.
         second: the second about to be finalised.
         all_ended_at: first second after all cameras were closed cleanly; 0: one still runs.
+        recorded: it is a recording's: only the films' end closes it.
     """
+    if recorded:
+        return second if all_ended_at and second >= all_ended_at else None
     if meeting.planned:
         return meeting.planned[1] if second >= meeting.planned[1] else None
     if second - meeting.last_seen > ABSENCE_S:

@@ -13,6 +13,8 @@ from aggregator.held_room import HeldRoom, load_room
 from aggregator.leases import RENEW_EVERY_S, Lease, LeaseKeeper
 from aggregator.metrics import AggregatorMetrics
 from aggregator.plan import says_the_same
+from aggregator.recorded_run import RecordedRun
+from aggregator.retention import ALL_KEPT
 from aggregator.store import Store
 from schemas.errors import MalformedMessageError, NewerMessageError
 from schemas.messages import RoomPlan, Tick, encode
@@ -50,8 +52,9 @@ class Aggregator:
         store: of the site.
         keeper: of this process' leases.
         room_numbers: number by slug of every room to serve.
-        plan_of: builds a room's plan from the site file.
+        plan_of: builds a live room's plan from the site file.
         metrics: of this process.
+        run: the recording to serve instead of the live rooms; whoever sends it publishes its plan.
         monotonic: seconds that only grow.
     """
 
@@ -64,6 +67,8 @@ class Aggregator:
         plan_of: PlanOf,
         metrics: AggregatorMetrics,
         monotonic: Callable[[], float] = time.monotonic,
+        *,
+        run: RecordedRun | None = None,
     ) -> None:
         self._client = client
         self._store = store
@@ -73,6 +78,7 @@ class Aggregator:
         self._plan_of = plan_of
         self._metrics = metrics
         self._monotonic = monotonic
+        self._run = run
         self._held: dict[int, HeldRoom] = {}
         self._renewed_s = float("-inf")
 
@@ -96,6 +102,12 @@ class Aggregator:
         """Whether there is no room, and so no log to wait on."""
         return not self._held
 
+    def is_over(self) -> bool:
+        """Whether a recording is at its end and all of it is committed."""
+        return bool(self._run and self._held) and all(
+            held.room.is_over and not held.dirty for held in self._held.values()
+        )
+
     def finish(self) -> None:
         """Commit what was taken and give the rooms back at once."""
         for held in list(self._held.values()):
@@ -114,11 +126,10 @@ class Aggregator:
         self._metrics.rooms.set(len(self._held))
 
     def _open(self, lease: Lease) -> None:
-        held = load_room(self._client, self._store, lease, self._names[lease.room_id])
-        plan = self._plan_of(held.name, server_time_ns(self._client))
-        if held.newest_plan is None or not says_the_same(held.newest_plan, plan):
-            publish(self._client, held.stream, encode(plan))
-            _log.info("Room plan published", action="plan_published", room=held.name)
+        kept = self._run.kept if self._run else ALL_KEPT
+        held = load_room(self._client, self._store, lease, self._names[lease.room_id], kept)
+        if self._run is None:
+            self._publish_plan(held)
         held.heard_s = held.committed_s = held.trimmed_s = self._monotonic()
         self._held[lease.room_id] = held
         _log.info(
@@ -128,6 +139,12 @@ class Aggregator:
             position=held.room.position,
             fence=lease.fence,
         )
+
+    def _publish_plan(self, held: HeldRoom) -> None:
+        plan = self._plan_of(held.name, server_time_ns(self._client))
+        if held.newest_plan is None or not says_the_same(held.newest_plan, plan):
+            publish(self._client, held.stream, encode(plan))
+            _log.info("Room plan published", action="plan_published", room=held.name)
 
     def _drop(self, held: HeldRoom) -> None:
         del self._held[held.lease.room_id]
@@ -217,7 +234,8 @@ class Aggregator:
     def _tick_and_trim(self) -> None:
         now_s = self._monotonic()
         for held in self._held.values():
-            if now_s - held.heard_s >= TICK_AFTER_S and not held.blocked:
+            is_silent = now_s - held.heard_s >= TICK_AFTER_S and not held.blocked
+            if is_silent and self._run is None:
                 publish(self._client, held.stream, encode(Tick(room_id=held.name)))
                 held.heard_s = now_s
             if now_s - held.trimmed_s >= TRIM_EVERY_S and not held.dirty:
@@ -227,8 +245,12 @@ class Aggregator:
     def _trim(self, held: HeldRoom) -> None:
         """Drop what was committed a minute ago, and in any case what is older than an hour.
 
-        The minute is for those who only look on, like the live table of `facepose up`.
+        The minute is for those who only look on, like the live table of `facepose up`. Of a
+        recording only what is committed is dropped, and at once: its publisher waits for that.
         """
+        if self._run is not None:
+            trim_below(self._client, held.stream, held.room.position)
+            return
         oldest_ns = server_time_ns(self._client) - int(LOG_MAX_AGE_S * 1e9)
         seen_ns = max(0, entry_time_ns(held.room.position) - int(KEPT_BEHIND_S * 1e9))
         below = max(id_before_ns(seen_ns), id_before_ns(oldest_ns), key=id_order)

@@ -37,6 +37,11 @@ def automatic_source_key(start: int) -> str:
     return f"auto:{iso_utc(start)}"
 
 
+def film_source_key(start: int) -> str:
+    """The natural key of a meeting that a recording from `start` on holds."""
+    return f"film:{iso_utc(start)}"
+
+
 def iso_utc(second: int) -> str:
     """`2026-11-23T08:30:00Z`."""
     return dt.datetime.fromtimestamp(second, dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

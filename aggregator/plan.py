@@ -7,12 +7,17 @@ from collections.abc import Mapping
 import msgspec
 
 from aggregator.errors import UnknownPlaceError
-from schemas.messages import CameraPlan, Direction, Lesson, RoomPlan, SeatPlan
+from schemas.messages import CameraPlan, Direction, Lesson, Recording, RoomPlan, SeatPlan
 from schemas.site import WEEKDAYS, Calibration, Camera, Room, Site, TimetableRule
 
 
 def build_plan(
-    site: Site, room: Room, mask_bits: Mapping[str, int], at_ns: int, run_id: str = ""
+    site: Site,
+    room: Room,
+    mask_bits: Mapping[str, int],
+    at_ns: int,
+    run_id: str = "",
+    recording: Recording | None = None,
 ) -> RoomPlan:
     """The plan of `room`, in force from `at_ns` on.
 
@@ -22,6 +27,7 @@ def build_plan(
         mask_bits: bit in `cam_mask` of each camera, from the database.
         at_ns: Unix time.
         run_id: of a recording; empty: live.
+        recording: the run's one meeting; then the timetable opens none.
 
     Raises:
         UnknownPlaceError: the database does not know a camera yet.
@@ -40,7 +46,8 @@ def build_plan(
         time_zone=site.site.time_zone,
         policy=site.rules,
         cameras=tuple(_camera(camera, mask_bits[camera.id]) for camera in cameras),
-        lessons=tuple(_lesson(rule) for rule in site.timetable if rule.room == room.id),
+        lessons=() if recording else _lessons(site, room.id),
+        recording=recording,
         run_id=run_id,
     )
 
@@ -67,6 +74,10 @@ def _direction(calibration: Calibration | None) -> Direction | None:
     if calibration is None:
         return None
     return Direction(yaw_deg=calibration.yaw_deg, pitch_deg=calibration.pitch_deg)
+
+
+def _lessons(site: Site, room_id: str) -> tuple[Lesson, ...]:
+    return tuple(_lesson(rule) for rule in site.timetable if rule.room == room_id)
 
 
 def _lesson(rule: TimetableRule) -> Lesson:

@@ -12,6 +12,8 @@ or redelivery. How it goes:
    assigned to seats, scored into cells (`_finalise` reads as the list of these steps).
 3. A finalised second may complete windows, minutes or the meeting: these are the rows.
 
+A recording's run goes the same way, but its time is the film's: see `log_time`.
+
 All state is in `RoomState`; a snapshot of it after any entry, restored, goes on exactly.
 """
 
@@ -25,7 +27,6 @@ import msgspec
 from aggregator.cameras import CameraState, Sighting, is_present
 from aggregator.claims import Sight
 from aggregator.inbox import (
-    MAX_LEAD_NS,
     NS,
     Second,
     is_nonsense,
@@ -38,8 +39,10 @@ from aggregator.lesson import (
     end_of_meeting,
     mark_late,
     open_meeting,
+    open_recording,
     tighten_policy,
 )
+from aggregator.log_time import LATENESS_NS, came_at_ns, moves_to_ns
 from aggregator.meetings import next_planned_start, planned_at
 from aggregator.people import Meeting
 from aggregator.results import meeting_row
@@ -55,7 +58,6 @@ from schemas.messages import (
     RoomPlan,
 )
 
-LATENESS_NS: Final = 5 * NS
 MAX_PENDING: Final = 256  # control events that are not yet in force
 QUIET_S: Final = 120  # a longer hole in the log is not walked second by second
 
@@ -103,11 +105,20 @@ class Room:
         if _entry_key(entry_id) <= _entry_key(state.position):
             return []
         state.position = entry_id
-        entry_ns = _entry_key(entry_id)[0] * 1_000_000
-        state.high_ns = max(state.high_ns, _event_ns(message, entry_ns))
-        state.cursor = state.cursor or max(1, (state.high_ns - LATENESS_NS) // NS)
+        entry_ns = came_at_ns(_entry_key(entry_id)[0], state.run_id)
+        state.high_ns = max(state.high_ns, moves_to_ns(message, entry_ns, state.run_id))
+        if state.high_ns or not state.run_id:  # a run's time begins with its plan
+            state.cursor = state.cursor or max(1, (state.high_ns - LATENESS_NS) // NS)
         self._put(message, entry_ns)
         return self._advance()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether a recording's run is at its end; a live room never is."""
+        plan = self.state.plan
+        if plan is None or plan.recording is None or self.state.meeting is not None:
+            return False
+        return self.state.cursor > plan.recording.start
 
     # --- step 1: into the buffer ----------------------------------------------------------
 
@@ -132,6 +143,8 @@ class Room:
             self._late(frame, second)
         else:
             kept = frame if self._may_keep_expressions() else without_expressions(frame)
+            if self.state.run_id:  # months lie between capture and analysis: no latency
+                kept = msgspec.structs.replace(kept, analysed_at=0)
             if not self.state.inbox.put_frame(kept):
                 self._count("overflow")
 
@@ -196,13 +209,15 @@ class Room:
             return []
         analysed = self._account(second, waiting, plan)
         rows = self._close_if_over(second, plan)
-        rows += self._open_if_planned(second, plan)
+        rows += self._open_if_planned(second, plan) + self._open_if_recorded(second, plan)
         if state.meeting is not None or not plan.lessons:
             sightings = self._look(second, plan, analysed)
             rows += self._open_if_present(second, plan, sightings)
             if state.meeting is not None:
                 rows += self._attend(state.meeting, second, plan, sightings)
-        return self._permitted(rows) + self._camera_minutes(second, plan)
+        minutes = self._camera_minutes(second, plan)
+        # A camera's books are those of its live stream: a film of the same minutes is not it.
+        return self._permitted(rows) + ([] if state.run_id else minutes)
 
     def _apply_controls(self, second: int) -> None:
         """Plans and activities whose time has come, in the order of their times."""
@@ -276,7 +291,8 @@ class Room:
             return []
         ends = [camera.ended_at for camera in state.cameras.values()]
         all_ended_at = max(ends) if ends and all(ends) else 0
-        ended = end_of_meeting(state.meeting, second, all_ended_at)
+        recorded = plan.recording is not None
+        ended = end_of_meeting(state.meeting, second, all_ended_at, recorded=recorded)
         return [] if ended is None else self._close(second, plan, ended)
 
     def _close(self, second: int, plan: RoomPlan, ended: int) -> Rows:
@@ -305,12 +321,21 @@ class Room:
         state.meeting = open_meeting(plan, second, planned)
         return [*rows, meeting_row(state.meeting, plan.site_id, plan.room_id)]
 
+    def _open_if_recorded(self, second: int, plan: RoomPlan) -> Rows:
+        """A recording's meeting begins with the film."""
+        if plan.recording is None or second != plan.recording.start:
+            return []
+        self.state.meeting = open_recording(plan, plan.recording)
+        return [meeting_row(self.state.meeting, plan.site_id, plan.room_id)]
+
     def _open_if_present(
         self, second: int, plan: RoomPlan, sightings: dict[str, list[Sighting]]
     ) -> Rows:
         """Where there is no timetable, the first student who is present opens a meeting."""
         state = self.state
-        if state.meeting is not None or not any(map(is_present, sightings.values())):
+        if state.meeting is not None or plan.recording is not None:
+            return []
+        if not any(map(is_present, sightings.values())):
             return []
         state.meeting = open_meeting(plan, second, None)
         return [meeting_row(state.meeting, plan.site_id, plan.room_id)]
@@ -349,13 +374,6 @@ class Room:
 def _entry_key(entry_id: str) -> tuple[int, int]:
     milliseconds, _, number = entry_id.partition("-")
     return int(milliseconds), int(number or 0)
-
-
-def _event_ns(message: RoomMessage, entry_ns: int) -> int:
-    """How far an entry moves time."""
-    if isinstance(message, FrameFaces):
-        return min(message.captured_at, entry_ns + MAX_LEAD_NS)
-    return entry_ns
 
 
 def _mask_bit(camera: CameraPlan) -> int:

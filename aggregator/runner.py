@@ -17,6 +17,7 @@ from aggregator.loop import Aggregator
 from aggregator.metrics import AggregatorMetrics
 from aggregator.patience import Patience
 from aggregator.plan import build_plan
+from aggregator.recorded_run import RecordedRun
 from aggregator.score import PARAMS, SCORE_VERSION
 from aggregator.store import Places, Store
 from schemas.database import (
@@ -42,6 +43,7 @@ def run_aggregator(
     stop: threading.Event,
     *,
     metrics: AggregatorMetrics | None = None,
+    run: RecordedRun | None = None,
 ) -> None:
     """Turn the logs of the site's rooms into rows until `stop` is set.
 
@@ -50,6 +52,7 @@ def run_aggregator(
         settings: the observations server and the database.
         stop: set to commit, give the rooms back and return.
         metrics: for tests; by default registered in the process' registry.
+        run: serve this recording and nothing live, and return when it is over.
 
     Raises:
         SettingsError: a server's url is missing or wrong.
@@ -62,9 +65,9 @@ def run_aggregator(
     with connect_redis(settings.require_faces_url()) as client:
         patience = Patience(stop, metrics)
         aggregator = patience.until_done(
-            lambda: build_aggregator(site, engine, client, metrics, holder_name())
+            lambda: build_aggregator(site, engine, client, metrics, holder_name(), run=run)
         )
-        while aggregator is not None and not stop.is_set():
+        while aggregator is not None and not stop.is_set() and not aggregator.is_over():
             patience.try_once(aggregator.step)
             if aggregator.is_idle():
                 stop.wait(0.2)
@@ -74,9 +77,15 @@ def run_aggregator(
 
 
 def build_aggregator(
-    site: Site, engine: Engine, client: Client, metrics: AggregatorMetrics, holder: str
+    site: Site,
+    engine: Engine,
+    client: Client,
+    metrics: AggregatorMetrics,
+    holder: str,
+    *,
+    run: RecordedRun | None = None,
 ) -> Aggregator:
-    """An aggregator for all rooms of the site that have a camera.
+    """An aggregator for all rooms of the site that have a camera, or for one recording.
 
     Raises:
         DatabaseVersionError, UnknownPlaceError: the database is not ready for this site.
@@ -96,6 +105,8 @@ def build_aggregator(
         )
         connection.commit()
     rooms = {room.id: room for room in site.rooms if any(c.enabled for c in room.cameras)}
+    if run is not None:
+        rooms = {name: room for name, room in rooms.items() if name == run.room_id}
 
     def plan_of(name: str, at_ns: int) -> RoomPlan:
         return build_plan(site, rooms[name], bits, at_ns)
@@ -105,10 +116,11 @@ def build_aggregator(
     return Aggregator(
         client,
         Store(engine, places),
-        LeaseKeeper(engine, holder),
+        LeaseKeeper(engine, holder, run.run_id if run else ""),
         {name: places.room(name) for name in rooms},
         plan_of,
         metrics,
+        run=run,
     )
 
 

@@ -240,6 +240,18 @@ class Policy(_Part):
         )
 
 
+class Retention(_Part):
+    """For how many days figures of single students are kept; lessons and class minutes stay.
+
+    Attributes:
+        windows_days: 10 s windows; 45 days are about 30 school days.
+        student_minutes_days: minutes of one student, expressions among them.
+    """
+
+    windows_days: int = Field(default=45, ge=1, le=36_500)
+    student_minutes_days: int = Field(default=120, ge=1, le=36_500)
+
+
 class SiteInfo(_Part):
     """The school itself."""
 
@@ -268,6 +280,7 @@ class Site(_Part):
     rooms: tuple[Room, ...] = Field(min_length=1, max_length=10_000)
     timetable: tuple[TimetableRule, ...] = Field(default=(), max_length=100_000)
     models: ModelChoices = ModelChoices()
+    retention: Retention = Retention()
 
     @field_validator("policy", mode="before")
     @classmethod
