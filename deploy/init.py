@@ -34,6 +34,8 @@ policy:
   # per_student: false  # stricter: class figures only
   # expression: {expression}  # the seven basic expressions
   # k: 10  # smallest group shown in group figures
+# For how many days figures of single students are kept; lessons and class minutes stay.
+# retention: {{windows_days: 45, student_minutes_days: 120}}
 
 rooms:
 {rooms}
@@ -43,9 +45,6 @@ rooms:
 #   - {{id: maths-7a-mon, room: {first_room}, class: 7a, weekdays: [mon],
 #      start: "08:30", end: "09:15", activity: lecture, from: 2026-09-01, until: 2027-06-30}}
 #   activities: {activities}
-
-# For how many days figures of single students are kept; lessons and class minutes stay.
-# retention: {{windows_days: 45, student_minutes_days: 120}}
 """
 
 ROOM = """\
