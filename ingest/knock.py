@@ -25,6 +25,6 @@ def answers_knock(url: str) -> bool:
                 return True
             connection.settimeout(PATIENCE_S)
             connection.sendall(OPTIONS)
-            return bool(connection.recv(1))
+            return bool(connection.recv(4096))
     except (OSError, UnicodeError, ValueError):
         return False

@@ -70,7 +70,10 @@ def analysed_record(
     with_expression: bool,
 ) -> FrameFaces:
     """The record of an analysed frame, also of one without a face: "seen and empty"."""
-    wire = [wire_face(face, with_expression=with_expression) for face in faces]
+    wire = [
+        wire_face(face, with_expression=with_expression, left=frame.left, top=frame.top)
+        for face in faces
+    ]
     kept = sorted((f for f in wire if f is not None), key=lambda f: -f.confidence)[:MAX_FACES]
     return _record(frame, "analysed", at_ns, faces=tuple(kept), model_version=model_version)
 
@@ -87,9 +90,19 @@ def dead_record(frame: Frame, reason: str, *, at_ns: int, model_version: str) ->
     return _record(frame, "dead", at_ns, reason=reason, model_version=model_version)
 
 
-def wire_face(face: AnalysedFace, *, with_expression: bool) -> Face | None:
-    """`face` as it travels, or None when its box or confidence is not a number."""
-    box = _rounded(face.box_xyxy, 2)
+def wire_face(
+    face: AnalysedFace, *, with_expression: bool, left: int = 0, top: int = 0
+) -> Face | None:
+    """`face` as it travels, or None when its box or confidence is not a number.
+
+    Args:
+        face: as the analyser found it in the frame.
+        with_expression: whether policy permits it.
+        left: where the frame lies in the camera's whole picture, pixels: a box travels in those.
+        top: the same.
+    """
+    x0, y0, x1, y1 = face.box_xyxy
+    box = _rounded((x0 + left, y0 + top, x1 + left, y1 + top), 2)
     if box is None or not math.isfinite(face.confidence):
         return None
     pose = _pose(face)
@@ -151,8 +164,8 @@ def _record(
         epoch=frame.epoch,
         seq=frame.seq,
         captured_at=frame.captured_at,
-        width=frame.width,
-        height=frame.height,
+        width=frame.whole_width or frame.width,
+        height=frame.whole_height or frame.height,
         outcome=outcome,
         faces=faces,
         reason=reason[:MAX_REASON_CHARS],

@@ -212,3 +212,31 @@ def test_a_picture_from_a_real_decoder_is_encoded() -> None:
 def test_a_picture_without_a_pixel_is_refused_with_its_size() -> None:
     with pytest.raises(PictureError, match=r"frame\.width = 1"):
         encode_picture(av.VideoFrame(1, 48, "yuv420p"))
+
+
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv422p", "yuv444p", "gray"])
+@pytest.mark.parametrize("region", [(0.25, 0.5, 0.75, 1.0), (0.1, 0.1, 0.333, 0.9)])
+def test_a_region_is_cut_out_before_encoding(
+    pixel_format: str, region: tuple[float, float, float, float]
+) -> None:
+    frame = as_frame(classroom_like_picture(), pixel_format, "bt601", full_range=False)
+    whole = simplejpeg.decode_jpeg(encode_picture(frame, 95).jpeg).astype(int)
+
+    picture = encode_picture(frame, 95, region)
+
+    part = simplejpeg.decode_jpeg(picture.jpeg).astype(int)
+    assert picture.whole == (320, 180)
+    assert (picture.height, picture.width) == part.shape[:2]
+    expected = [round(f * side) for f, side in zip(region, (320, 180, 320, 180), strict=True)]
+    box = [picture.left, picture.top, picture.left + picture.width, picture.top + picture.height]
+    assert np.abs(np.subtract(box, expected)).max() <= 1
+    same_place = whole[box[1] : box[3], box[0] : box[2]]
+    assert np.abs(part - same_place).mean() < 2.5
+
+
+def test_the_smallest_region_still_has_two_pixels_a_side() -> None:
+    frame = as_frame(classroom_like_picture(), "yuv420p", "bt601", full_range=True)
+
+    for region in ((0.0, 0.0, 0.0001, 0.0001), (0.9999, 0.9999, 1.0, 1.0)):
+        picture = encode_picture(frame, region=region)
+        assert (picture.width, picture.height) == (2, 2)

@@ -95,6 +95,14 @@ def test_a_frame_of_a_recording_never_expires():
     assert isinstance(item, Picture)
 
 
+def test_boxes_of_a_cut_out_picture_travel_in_pixels_of_the_whole():
+    cut = frame_with(left=640, top=100, whole_width=1920, whole_height=1080)
+    face = StandInFace(box_xyxy=(1.0, 2.0, 5.0, 6.0))
+    record = analysed_record(cut, [face], at_ns=1, model_version="v1", with_expression=False)
+    assert record.faces[0].box_xyxy == (641.0, 102.0, 645.0, 106.0)
+    assert (record.width, record.height) == (1920, 1080)
+
+
 @pytest.mark.parametrize(
     ("entry", "reason"),
     [

@@ -1,0 +1,180 @@
+"""Which coded pictures are left out: never one that a sampled picture needs."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+
+import av
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingest.coded_picture import is_disposable
+from ingest.sampler import Sampler
+from ingest.skipping import ALL, Skipper
+from ingest.timestamps import NS
+
+FPS = 25
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A packet's data apart from its container, so that it can be cached."""
+
+    data: bytes
+    pts: int
+    is_key: bool
+
+    def packet(self) -> av.Packet:
+        packet = av.Packet(self.data)
+        packet.is_keyframe = self.is_key
+        packet.pts = packet.dts = self.pts
+        packet.time_base = Fraction(1, FPS)
+        return packet
+
+
+@cache
+def coded(codec: str, gop: int, bframes: int, seconds: int = 8) -> tuple[Coded, ...]:
+    """A film's pictures in the order of sending, with start codes."""
+    sink = io.BytesIO()
+    form = {"libx264": "h264", "libx265": "hevc", "mjpeg": "mjpeg"}[codec]
+    units = []
+    with av.open(sink, "w", format=form) as container:
+        stream = container.add_stream(codec, rate=FPS)
+        stream.width, stream.height = 96, 64
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        stream.codec_context.time_base = Fraction(1, FPS)
+        params = f"bframes={bframes}:keyint={gop}:min-keyint={gop}:scenecut=0:open-gop=0"
+        if codec == "libx264":
+            stream.options = {"x264-params": f"{params}:b-pyramid=none"}
+        elif codec == "libx265":
+            stream.options = {"x265-params": f"{params}:b-pyramid=0:b-adapt=0:log-level=none"}
+        rng = np.random.default_rng(1)
+        packets = []
+        for index in range(seconds * FPS):
+            rgb = rng.integers(0, 255, (64, 96, 3), np.uint8)
+            frame = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format=stream.pix_fmt)
+            frame.pts, frame.time_base = index, Fraction(1, FPS)
+            packets += stream.encode(frame)
+        packets += stream.encode(None)
+        units = [Coded(bytes(p), int(p.pts), p.is_keyframe) for p in packets]
+    return tuple(units)
+
+
+def decoder(codec: str) -> av.CodecContext:
+    name = {"libx264": "h264", "libx265": "hevc", "mjpeg": "mjpeg"}[codec]
+    return av.CodecContext.create(name, "r")
+
+
+def run(
+    units: tuple[Coded, ...], codec: str, analysis_fps: float
+) -> tuple[list[int], int, str, list[bytes]]:
+    """Sampled pts, how many pictures were decoded, what is said of it, the sampled pictures."""
+    sampler = Sampler(analysis_fps)
+    context = decoder(codec)
+    skipper = Skipper(sampler, context.name)
+    sampled, pictures, decoded = [], [], 0
+    packets = [unit.packet() for unit in units]
+    for packet in [*packets, None]:
+        if packet is not None and not skipper.needs(packet, packet.pts * NS // FPS):
+            continue
+        decoded += packet is not None
+        for image in context.decode(packet):
+            assert not image.is_corrupt
+            if sampler.wants(image.pts * NS // FPS):
+                sampled.append(image.pts)
+                pictures.append(image.to_ndarray(format="gray").tobytes())
+    return sampled, decoded, skipper.decoding, pictures
+
+
+def decode_all(units: tuple[Coded, ...], codec: str) -> dict[int, bytes]:
+    context = decoder(codec)
+    images = [i for p in [*(u.packet() for u in units), None] for i in context.decode(p)]
+    return {image.pts: image.to_ndarray(format="gray").tobytes() for image in images}
+
+
+@pytest.mark.parametrize(
+    ("codec", "gop", "bframes", "analysis_fps", "words", "most_decoded"),
+    [
+        ("libx264", 25, 0, 5, "up to the last sampled one of each group", 0.90),
+        ("libx264", 25, 0, 1, "key frames", 0.45),
+        ("libx264", 12, 0, 1, "key frames", 0.40),
+        ("libx264", 50, 2, 5, "without pictures that no other needs", 0.55),
+        ("libx265", 25, 0, 1, "key frames", 0.45),
+        ("libx265", 50, 2, 5, "without pictures that no other needs", 0.75),
+        ("mjpeg", 1, 0, 5, "key frames", 0.25),
+        ("libx264", 50, 0, 25, ALL, 1.0),
+    ],
+)
+def test_only_what_the_sampled_pictures_need_is_decoded(
+    codec: str, gop: int, bframes: int, analysis_fps: float, words: str, most_decoded: float
+) -> None:
+    units = coded(codec, gop, bframes)
+
+    sampled, decoded, decoding, pictures = run(units, codec, analysis_fps)
+
+    assert decoding == words
+    assert decoded <= most_decoded * len(units)
+    # Uniform: never further from the grid than half a picture's distance.
+    step = FPS / analysis_fps
+    assert all(abs(pts - sampled[0] - k * step) <= 0.5 for k, pts in enumerate(sampled))
+    assert len(sampled) >= 8 * analysis_fps - 1
+    # What was left out harmed no other picture.
+    everything = decode_all(units, codec)
+    assert [everything[pts] for pts in sampled] == pictures
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    gop=st.sampled_from([12, 25, 50]),
+    bframes=st.sampled_from([0, 2]),
+    analysis_fps=st.floats(0.3, 25),
+    start=st.integers(0, 60),
+)
+def test_whatever_the_structure_each_sampled_picture_is_whole(
+    gop: int, bframes: int, analysis_fps: float, start: int
+) -> None:
+    units = coded("libx264", gop, bframes)
+    begin = next(i for i, unit in enumerate(units) if unit.is_key and i >= start)
+
+    sampled, _decoded, _words, pictures = run(units[begin:], "libx264", analysis_fps)
+
+    everything = decode_all(units[begin:], "libx264")
+    assert [everything[pts] for pts in sampled] == pictures
+    gaps = np.diff(sampled)
+    assert gaps.size == 0 or gaps.max() <= FPS / analysis_fps + 1
+
+
+def test_a_key_frame_that_does_not_come_costs_one_group_and_is_not_trusted_again() -> None:
+    units = list(coded("libx264", 25, 0))
+    longer = coded("libx264", 50, 0)  # from here on the groups are twice as long
+    moved = [Coded(u.data, u.pts + 8 * FPS, u.is_key) for u in longer]
+
+    sampled, _decoded, _words, _pictures = run((*units, *moved), "libx264", 5)
+
+    gaps = np.diff(sampled)
+    assert (gaps > 5).sum() <= 1
+    assert gaps.max() <= 26 + 5  # at most to the next key frame
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_a_stream_without_disposable_pictures_has_none(codec: str) -> None:
+    name = decoder(codec).name
+    assert not any(is_disposable(unit.packet(), name) for unit in coded(codec, 25, 0))
+
+
+def test_two_of_three_pictures_between_references_are_disposable() -> None:
+    flags = [is_disposable(unit.packet(), "h264") for unit in coded("libx264", 50, 2)]
+    assert 0.6 <= sum(flags) / len(flags) <= 0.7
+
+
+def test_rubbish_is_not_disposable() -> None:
+    rng = np.random.default_rng(2)
+    for size in (1, 3, 4, 5, 600):
+        packet = av.Packet(rng.integers(1, 255, size, np.uint8).tobytes())
+        assert not is_disposable(packet, "h264")
+        assert not is_disposable(packet, "hevc")
