@@ -25,7 +25,7 @@ def picture(seed: int, *, is_key: bool = False) -> av.VideoFrame:
     encoder.time_base = Fraction(1, 25)
     packets = [*encoder.encode(frame), *encoder.encode(None)]
     decoder = av.CodecContext.create("h264", "r")
-    return [f for p in [*packets, None] for f in decoder.decode(p)][0]
+    return next(f for p in [*packets, None] for f in decoder.decode(p))
 
 
 def seconds_until_frozen(watch: FrozenPicture, still: av.VideoFrame, start_ns: int = 0) -> float:

@@ -27,7 +27,11 @@ def test_a_host_whose_program_hangs_is_nobody() -> None:
 
 def test_over_http_the_connection_is_enough() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        accepted = threading.Thread(target=lambda: server.accept()[0].close())
+
+        def accept() -> None:
+            server.accept()[0].close()
+
+        accepted = threading.Thread(target=accept)
         accepted.start()
         assert answers_knock(f"http://127.0.0.1:{server.getsockname()[1]}/video")
         accepted.join(5)
