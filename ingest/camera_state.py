@@ -24,7 +24,7 @@ MAX_CLOSED: Final = 64
 SILENT_NS: Final = 4_500_000_000
 
 Stage = Literal["network", "decode", "convert", "encode", "publish"]
-RefusalCause = Literal["full", "down", "picture"]
+RefusalCause = Literal["full", "down", "slow", "picture"]
 
 
 class CameraReport(msgspec.Struct, kw_only=True):

@@ -7,14 +7,13 @@ failure the next attempts are left out for a moment.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-from ingest import metrics
+from ingest.backlog import Backlog
 from ingest.backoff import Backoff
-from ingest.camera_state import CameraState
+from ingest.camera_state import CameraState, RefusalCause
 from ingest.minute_log import MinuteLog
 from ingest.timestamps import NS, NsClock
 from schemas import streams
@@ -51,10 +50,15 @@ def kept_frames(kept_s: float, analysis_fps: float) -> int:
 
 @dataclass
 class ServerRest:
-    """A server that just failed is left alone for .25 s, then longer, up to 2 s."""
+    """A server that just failed is left alone for .25 s, then longer, up to 2 s.
+
+    Attributes:
+        is_failing: whether it did not answer the last time.
+    """
 
     backoff: Backoff
     monotonic_ns: NsClock
+    is_failing: bool = field(default=False, init=False)
     _until_ns: int = field(default=0, init=False)
 
     @property
@@ -64,10 +68,12 @@ class ServerRest:
 
     def failed(self) -> None:
         """The server did not answer."""
+        self.is_failing = True
         self._until_ns = self.monotonic_ns() + int(self.backoff.next_wait_s() * NS)
 
     def worked(self) -> None:
         """The server answered."""
+        self.is_failing = False
         self._until_ns = 0
         self.backoff.reset()
 
@@ -81,12 +87,18 @@ class FramePublisher:
         self._rest = rest
         self._maxlen = maxlen
         self._stream = streams.frames_stream(state.camera_id)
+        self._backlog = Backlog()
         self.trouble = ""  # why the newest refused frame was refused
 
     def publish(self, frame: Frame, jpeg: bytes) -> bool:
         """Whether the frame is on the server now; if not, it is counted as refused."""
+        is_too_old = self._backlog.is_too_old(frame.captured_at)
         if self._rest.is_on:
             return self._refused("down")
+        if is_too_old:
+            self.trouble = "the Redis server is slow; newer frames go first"
+            return self._refused("slow")
+        began_ns = self._rest.monotonic_ns()
         try:
             publish(self._client, self._stream, encode(frame, jpeg), maxlen=self._maxlen)
         except StreamFullError as exc:
@@ -96,13 +108,14 @@ class FramePublisher:
             self.trouble = str(exc)
             self._rest.failed()
             return self._refused("down")
+        finally:
+            self._backlog.took(self._rest.monotonic_ns() - began_ns)
         self._rest.worked()
-        metrics.PUBLISHED.labels(self._state.camera_id).inc()
+        self._state.count_published()
         return True
 
-    def _refused(self, cause: str) -> bool:
-        self._state.count_refused()
-        metrics.REFUSED.labels(self._state.camera_id, cause).inc()
+    def _refused(self, cause: RefusalCause) -> bool:
+        self._state.count_refused(cause)
         return False
 
 
@@ -114,36 +127,32 @@ class StatusPublisher:
         self._rest = rest
         self._log = log
         self._utc_ns = utc_ns
-        self._said_goodbye: set[str] = set()
         self._newest_ids: dict[str, str] = {}
 
-    def report(self, states: Sequence[CameraState]) -> None:
-        """One status for each camera; for one that ended, its last status and end of stream."""
-        for state in states:
-            if state.camera_id in self._said_goodbye:
-                continue
-            ended = state.ended  # asked first: the last status must be younger
-            if (
-                self._report_one(state)
-                and ended
-                and self._send(state.end_of_stream(self._utc_ns()))
-            ):
-                self._said_goodbye.add(state.camera_id)
+    @property
+    def is_failing(self) -> bool:
+        """Whether the faces server does not answer."""
+        return self._rest.is_failing
 
-    def _report_one(self, state: CameraState) -> bool:
+    def report(self, state: CameraState, clock_offset_ms: int | None = None) -> bool:
+        """Tell the status now; True when the camera has ended and its end of stream is told too.
+
+        Args:
+            state: of one camera.
+            clock_offset_ms: this machine's clock less the faces server's; None: not known.
+        """
+        ended = state.ended  # asked first: the last status must be younger
         while (closed := state.take_closed()) is not None:
             if not self._send_status(state, closed):
                 return False
-        status = state.take_status(self._utc_ns())
-        metrics.UP.labels(state.camera_id).set(status.state == "up")
-        metrics.GAP.labels(state.camera_id).set(status.max_gap_ms / 1000)
-        return self._send_status(state, status)
+        if not self._send_status(state, state.take_status(self._utc_ns(), clock_offset_ms)):
+            return False
+        return ended and self._send(state.end_of_stream(self._utc_ns()))
 
     def _send_status(self, state: CameraState, status: CameraStatus) -> bool:
         if self._send(status):
             return True
         state.put_back(status)
-        metrics.STATUS_LOST.labels(state.camera_id).inc()
         return False
 
     def _send(self, message: CameraStatus | EndOfStream) -> bool:
