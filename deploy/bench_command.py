@@ -1,4 +1,4 @@
-"""`facepose bench …`: how fast the analyser is on this machine, and against its rivals."""
+"""`facepose bench …`: how fast this machine reads cameras and analyses, and against rivals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from rich.console import Console
 
 from schemas.analysis import DetectorName, ModelChoices, Precision
 
-bench_app: Final = typer.Typer(help="How fast this machine analyses.", no_args_is_help=True)
+bench_app: Final = typer.Typer(
+    help="How fast this machine reads cameras and analyses.", no_args_is_help=True
+)
 _MAX_SIDE_PX: Final = 8192
 _MAX_BATCH: Final = 256
 
@@ -77,6 +79,35 @@ def analyze(
         typer.echo(json.dumps(report_of(setting, results, comparison)))
     else:
         print_report(Console(), setting, results, comparison)
+
+
+@bench_app.command("ingest")
+def ingest(
+    cameras: Annotated[int, typer.Option(min=1, max=100, help="Read at once, on one core.")] = 4,
+    seconds: Annotated[
+        float, typer.Option(min=1, max=3600, help="To measure each contestant for.")
+    ] = 60.0,
+    fps: Annotated[
+        float | None, typer.Option(min=0.1, max=25, help="Sampled; else the stream's usual.")
+    ] = None,
+    size: Annotated[str, typer.Option(help="Of the pictures, WIDTHxHEIGHT.")] = "1920x1080",
+    stream: Annotated[
+        Literal["plain", "bframes", "keys"], typer.Option(help="How the cameras code pictures.")
+    ] = "plain",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """What a camera costs from RTSP to the frames server: cameras a core, by stage."""
+    from deploy.bench import ingest_report as report  # noqa: PLC0415  see above
+    from deploy.bench.camera_film import SHAPES  # noqa: PLC0415
+    from deploy.bench.ingest import IngestOptions, measure  # noqa: PLC0415
+
+    analysis_fps = SHAPES[stream].analysis_fps if fps is None else fps
+    options = IngestOptions(cameras, seconds, analysis_fps, _parse_size(size), stream)
+    figures = report.report_of(measure(options), analysis_fps)
+    if as_json:
+        typer.echo(json.dumps(report.as_json(options, figures)))
+    else:
+        report.print_report(Console(), options, figures)
 
 
 @bench_app.command("peers")

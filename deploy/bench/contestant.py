@@ -1,4 +1,4 @@
-"""One program that analyses pictures when it is told to: a rival, or this project's analyser."""
+"""One program that works when it is told to, on one core: a rival, or a part of this project."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Final, Self
+from typing import IO, Any, Final, Self
 
 from deploy.bench.errors import BenchError
 
@@ -29,11 +29,11 @@ class Answer:
 
 
 class Contestant:
-    """A started program of `tests/bench/peers`, on one core; see `protocol.py` there.
+    """A started program of `tests/bench`, on one core; see `protocol.py` in its folder.
 
     Args:
         name: for messages.
-        command: interpreter, program, folder of weights, folder of pictures.
+        command: interpreter, program, arguments.
         core: the only one that it may use.
         environment: beyond this process's own.
 
@@ -57,15 +57,19 @@ class Contestant:
 
     def analyse(self, picture: Path) -> Answer:
         """Analyse one picture of the folder. Raises: BenchError when the program ends."""
+        said = self.ask(picture.name)
+        return Answer(int(said["faces"]), float(said["ms"]), float(said["cpu_ms"]))
+
+    def ask(self, line: str = "") -> dict[str, Any]:
+        """What it says to one line. Raises: BenchError when the program ends."""
         if self._process.stdin is None:
             raise BenchError(f"{self.name} was started without an input")
         try:
-            self._process.stdin.write(picture.name + "\n")
+            self._process.stdin.write(line + "\n")
             self._process.stdin.flush()
         except BrokenPipeError as exc:
             raise self._ended() from exc
-        said = self._read()
-        return Answer(int(said["faces"]), float(said["ms"]), float(said["cpu_ms"]))
+        return self._read()
 
     def close(self) -> None:
         """End the program."""
@@ -84,11 +88,11 @@ class Contestant:
     ) -> None:
         self.close()
 
-    def _read(self) -> dict[str, float]:
+    def _read(self) -> dict[str, Any]:
         line = self._process.stdout.readline() if self._process.stdout is not None else ""
         if not line:
             raise self._ended()
-        said: dict[str, float] = json.loads(line)
+        said: dict[str, Any] = json.loads(line)
         return said
 
     def _ended(self) -> BenchError:
