@@ -10,8 +10,10 @@ import uuid
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
+import structlog
 from sqlalchemy import Engine
 
+from aggregator.errors import UnknownPlaceError
 from aggregator.leases import LeaseKeeper
 from aggregator.loop import Aggregator
 from aggregator.metrics import AggregatorMetrics
@@ -21,6 +23,7 @@ from aggregator.recorded_run import RecordedRun
 from aggregator.score import PARAMS, SCORE_VERSION
 from aggregator.store import Places, Store
 from schemas.database import (
+    DatabaseUnavailableError,
     connect,
     create_engine,
     require_migrated,
@@ -28,10 +31,14 @@ from schemas.database import (
 from schemas.messages import RoomPlan
 from schemas.score_versions import ensure_score_version
 from schemas.settings import Settings
-from schemas.site import Site
+from schemas.site import Room, Site
+from schemas.site_following import follow_site
+from schemas.site_watch import SiteWatch
 from schemas.sync import mask_bits
 from schemas.transport import Client
 from schemas.transport import connect as connect_redis
+
+_log = structlog.get_logger(__name__)
 
 SCORE_NAME: Final = "AS-1 visual orientation index"
 SCORE_SINCE: Final = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
@@ -44,8 +51,12 @@ def run_aggregator(
     *,
     metrics: AggregatorMetrics | None = None,
     run: RecordedRun | None = None,
+    watch: SiteWatch | None = None,
 ) -> None:
     """Turn the logs of the site's rooms into rows until `stop` is set.
+
+    A changed site file begins a new turn: everything is committed, and the rooms go on from there
+    with their new plans.
 
     Args:
         site: rooms, cameras, seats, timetable and policy.
@@ -53,6 +64,7 @@ def run_aggregator(
         stop: set to commit, give the rooms back and return.
         metrics: for tests; by default registered in the process' registry.
         run: serve this recording and nothing live, and return when it is over.
+        watch: of the site file, to follow its changes.
 
     Raises:
         SettingsError: a server's url is missing or wrong.
@@ -63,17 +75,59 @@ def run_aggregator(
     metrics = metrics or AggregatorMetrics()
     engine = create_engine(settings.require_database_url())
     with connect_redis(settings.require_faces_url()) as client:
-        patience = Patience(stop, metrics)
-        aggregator = patience.until_done(
-            lambda: build_aggregator(site, engine, client, metrics, holder_name(), run=run)
-        )
-        while aggregator is not None and not stop.is_set() and not aggregator.is_over():
-            patience.try_once(aggregator.step)
-            if aggregator.is_idle():
-                stop.wait(0.2)
-        if aggregator is not None:
-            patience.try_once(aggregator.finish)
+
+        def turn(site: Site, end: threading.Event) -> None:
+            patience = Patience(end, metrics)
+            aggregator = patience.until_done(
+                lambda: build_aggregator(site, engine, client, metrics, holder_name(), run=run)
+            )
+            if aggregator is not None:
+                _serve(aggregator, patience, end)
+
+        follow_site(site, watch, stop, turn, _Known(engine))
     engine.dispose()
+
+
+def _serve(aggregator: Aggregator, patience: Patience, end: threading.Event) -> None:
+    while not end.is_set() and not aggregator.is_over():
+        patience.try_once(aggregator.step)
+        if aggregator.is_idle():
+            end.wait(0.2)
+    patience.try_once(aggregator.finish)
+
+
+class _Known:
+    """Whether the database knows all of a new site; until then the old one is served."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._told: Site | None = None
+
+    def __call__(self, site: Site) -> bool:
+        """Ask the database; what is missing is told once."""
+        try:
+            with connect(self._engine) as connection:
+                places = Places(site.site.id)
+                places.load(connection)
+                bits = mask_bits(connection, site.site.id)
+            for room in _rooms(site).values():
+                places.room(room.id)
+                build_plan(site, room, bits, 0)
+        except (UnknownPlaceError, DatabaseUnavailableError) as exc:
+            if self._told is not site:
+                self._told = site
+                _log.warning(
+                    "The changed site file waits until the database knows what is new in it.",
+                    action="site_waits",
+                    reason=str(exc),
+                )
+            return False
+        return True
+
+
+def _rooms(site: Site) -> dict[str, Room]:
+    """The rooms that have a camera."""
+    return {room.id: room for room in site.rooms if any(c.enabled for c in room.cameras)}
 
 
 def build_aggregator(
@@ -104,7 +158,7 @@ def build_aggregator(
             effective_from=SCORE_SINCE,
         )
         connection.commit()
-    rooms = {room.id: room for room in site.rooms if any(c.enabled for c in room.cameras)}
+    rooms = _rooms(site)
     if run is not None:
         rooms = {name: room for name, room in rooms.items() if name == run.room_id}
 

@@ -125,10 +125,22 @@ class LiveView:
         self._engine = engine
         self._clock = clock
         self._started_s = clock()
-        self._rooms = [room.id for room in site.rooms]
-        self._positions = {room: last_id(self._client, faces_stream(room)) for room in self._rooms}
-        self.cameras = {camera.id: CameraView(room.id) for room, camera in site.cameras()}
+        self._rooms: list[str] = []
+        self._positions: dict[str, str] = {}
+        self.cameras: dict[str, CameraView] = {}
         self.note = ""
+        self.follow(site)
+
+    def follow(self, site: Site) -> None:
+        """Show this site; what is known of rooms and cameras that stay is kept."""
+        self._rooms = [room.id for room in site.rooms]
+        for room in self._rooms:
+            if room not in self._positions:
+                self._positions[room] = last_id(self._client, faces_stream(room))
+        self.cameras = {
+            camera.id: self.cameras.get(camera.id) or CameraView(room.id)
+            for room, camera in site.cameras()
+        }
 
     def update(self) -> None:
         """Read what is new in the logs; a server that is away shows as a note."""

@@ -18,6 +18,8 @@ from deploy.local.supervisor import Service, Supervisor
 from deploy.worker_command import worker_arguments
 from schemas.settings import Settings
 from schemas.site import Site
+from schemas.transport import connect
+from schemas.transport.failures import translated
 
 CAMERA_MB: Final = 8  # kept seconds x fps x JPEG size is about 4 MB; twice that
 LEAST_MB: Final = 128
@@ -52,6 +54,11 @@ def state_folder(site_path: Path, settings: Settings) -> Path:
     return (settings.state or site_path.parent / ".facepose").absolute()
 
 
+def frames_memory_mb(cameras: int) -> int:
+    """What the kept frames of so many cameras need."""
+    return max(LEAST_MB, cameras * CAMERA_MB)
+
+
 @contextmanager
 def running_servers(folder: Path, settings: Settings, cameras: int) -> Iterator[Servers]:
     """Start an embedded server for each url that the settings do not name; stop them at the end.
@@ -68,8 +75,9 @@ def running_servers(folder: Path, settings: Settings, cameras: int) -> Iterator[
             started[postgres] = cleanup.enter_context(_running(postgres))
             urls["database_url"] = SecretStr(started[postgres])
         if settings.frames_url is None and settings.redis_url is None:
-            frames_mb = max(LEAST_MB, cameras * CAMERA_MB)
-            frames = EmbeddedValkey(folder / "frames", persistent=False, maxmemory_mb=frames_mb)
+            frames = EmbeddedValkey(
+                folder / "frames", persistent=False, maxmemory_mb=frames_memory_mb(cameras)
+            )
             started[frames] = cleanup.enter_context(_running(frames))
             urls["frames_url"] = SecretStr(started[frames])
         if settings.faces_url is None and settings.redis_url is None:
@@ -112,6 +120,14 @@ class Stack:
                 environment = {**self.servers.environment, **self._metrics_port(service, number)}
                 self.supervisor.start(Service(name, arguments, environment))
                 self._names.append(name)
+
+    def follow(self, site: Site) -> None:
+        """Another site is in force: more cameras need more memory for their frames."""
+        self.site = site
+        cameras = sum(1 for _ in site.cameras())
+        if "frames_url" in self.servers.embedded:
+            with connect(self.servers.settings.require_frames_url()) as client, translated():
+                client.config_set("maxmemory", f"{frames_memory_mb(cameras)}mb")
 
     def _arguments(self, service: str, number: int) -> tuple[str, ...]:
         if service != "worker":

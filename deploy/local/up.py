@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.live import Live
 
 from deploy.local.live_view import LiveView
+from deploy.local.site_follower import SiteFollower
 from deploy.local.stack import Servers, Stack, running_servers, state_folder
 from deploy.local.supervisor import Supervisor
 from deploy.worker_command import chosen_devices
@@ -116,11 +117,13 @@ def show_live(
     settings = stack.servers.settings
     engine = create_engine(settings.require_database_url())
     view = LiveView(stack.site, settings.require_faces_url(), engine)
+    follower = SiteFollower(stack, engine, view)
     title = stack.site.site.name or stack.site.site.id
     with Live(console=console, auto_refresh=False, transient=True) as live:
         next_plain_s = time.time() + FIRST_PLAIN_S
         while not stop.wait(REFRESH_S) and (until_s is None or time.time() < until_s):
             stack.watch()
+            follower.look()
             view.update()
             on_look()
             left = "" if until_s is None else f", {max(0, until_s - time.time()):.0f} s left"
