@@ -91,7 +91,9 @@ class Connection:
             self._clock.check_step()
             pts_ns = self._dating.date(packet, now_ns)
             self._tell(packet, now_ns)
-            if pts_ns is not None and not self._skipper.needs(packet, pts_ns):
+            if pts_ns is None:
+                self._skipper.pass_undated(packet)
+            elif not self._skipper.needs(packet, pts_ns):
                 self._pictured_ns = now_ns
                 self._state.heard()
                 continue

@@ -41,6 +41,7 @@ class Skipper:
         self._count = 0  # pictures of this group
         self._length = 0  # pictures of the last group
         self._waits_for_key = False
+        self._undated_keys = 0
         self._left_out = {"disposable": 0, "tail": 0}
 
     @property
@@ -72,6 +73,10 @@ class Skipper:
             return wanted
         return True
 
+    def pass_undated(self, packet: av.Packet[av.VideoStream]) -> None:
+        """A coded picture without a time: it is decoded. A connection's first key frame is one."""
+        self._undated_keys += packet.is_keyframe
+
     def _learn(self, is_key: bool, pts_ns: int) -> None:
         if self._last_pts_ns is not None:
             step_ns = pts_ns - self._last_pts_ns
@@ -79,6 +84,9 @@ class Skipper:
             if step_ns > 0:
                 self._spacing_ns = min(self._spacing_ns or step_ns, step_ns)
                 self._sampler.spacing_ns = self._spacing_ns
+            if self._count == 1 and self._key_pts_ns is None and self._undated_keys == 1:
+                self._begin_group(self._last_pts_ns - step_ns)
+                self._count = 2
         self._last_pts_ns = pts_ns
         if is_key:
             self._begin_group(pts_ns)

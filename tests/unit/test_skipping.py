@@ -128,7 +128,7 @@ def test_only_what_the_sampled_pictures_need_is_decoded(
     assert [everything[pts] for pts in sampled] == pictures
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     gop=st.sampled_from([12, 25, 50]),
     bframes=st.sampled_from([0, 2]),
@@ -147,6 +147,21 @@ def test_whatever_the_structure_each_sampled_picture_is_whole(
     assert [everything[pts] for pts in sampled] == pictures
     gaps = np.diff(sampled)
     assert gaps.size == 0 or gaps.max() <= FPS / analysis_fps + 1
+
+
+def test_the_grid_meets_the_key_frames_though_the_first_one_has_no_time() -> None:
+    """As over RTSP, where the first packet of a connection carries none."""
+    units = coded("libx264", 25, 0)
+    sampler = Sampler(5)
+    skipper = Skipper(sampler, "h264")
+    skipper.pass_undated(units[0].packet())
+    sampled = []
+    for unit in units[1:]:
+        pts_ns = unit.pts * NS // FPS
+        if skipper.needs(unit.packet(), pts_ns) and unit.pts > 3 and sampler.wants(pts_ns):
+            sampled.append(unit.pts)
+
+    assert sampled[:4] == [5, 10, 15, 20]
 
 
 def test_a_key_frame_that_does_not_come_costs_one_group_and_is_not_trusted_again() -> None:
