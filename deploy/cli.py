@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import Annotated, Final, NoReturn
 
@@ -15,11 +16,12 @@ from deploy import exit_codes
 from deploy import model_options as options
 from deploy.bench_command import bench_app
 from deploy.evaluate_command import evaluate_app
+from deploy.health import Health, Missing, gauge_says_ready, serving_health
 from deploy.process_setup import configure_logs, stop_on_signals
+from deploy.stop_wish import StopWish
 from schemas.analysis import DetectionPlan, ModelChoices
 from schemas.errors import FacePoseError, SettingsError, SiteFileError
 from schemas.settings import Settings, load_settings
-from schemas.site import Site
 from schemas.site_file import load_site
 
 console: Final = Console()
@@ -226,16 +228,29 @@ def ingest(
     shard: Annotated[str, typer.Option(help="i/n: every n-th camera from the i-th on.")] = "0/1",
 ) -> None:
     """Read the cameras and publish their frames (one service)."""
+    from ingest.metrics import IngestMetrics
     from ingest.runner import run_ingest
 
-    site, settings = _service(site_path)
-    run_ingest(
-        site,
-        settings,
-        shard=_shard(shard),
-        stop=stop_on_signals(),
-        folder=site_path.parent.absolute(),
-    )
+    site, settings = load_site(site_path), _settings()
+    part, stop = _shard(shard), stop_on_signals()
+    with closing(IngestMetrics()) as metrics, _health(settings, stop, metrics.missing):
+        run_ingest(
+            site_path.absolute(),
+            site,
+            settings,
+            [sys.executable, "-m", "deploy", "ingest-group"],
+            shard=part,
+            stop=stop,
+            metrics=metrics,
+        )
+
+
+@app.command(name="ingest-group", hidden=True)
+def ingest_group() -> None:
+    """Read the cameras that `facepose ingest` orders over standard input."""
+    from ingest.group_process import run_group_process
+
+    run_group_process(_settings(), stop_on_signals())
 
 
 @app.command()
@@ -251,11 +266,12 @@ def worker(
     """Analyse frames (one service): a process for each GPU, or one on the CPU."""
     from deploy.worker_command import chosen_devices, run_workers
 
-    site, settings = _service(site_path)
-    chosen = chosen_devices(devices, settings)
-    run_workers(
-        site_path, site, settings, shard=_shard(shard), devices=chosen, stop=stop_on_signals()
-    )
+    site, settings = load_site(site_path), _settings()
+    part, stop, chosen = _shard(shard), stop_on_signals(), chosen_devices(devices, settings)
+    # With several GPUs each one's process tells for itself, on a port of its own.
+    missing = gauge_says_ready("facepose_worker_ready") if len(chosen) < 2 else list[str]
+    with _health(settings, stop, missing):
+        run_workers(site_path, site, settings, shard=part, devices=chosen, stop=stop)
 
 
 @app.command()
@@ -263,8 +279,9 @@ def aggregator(site_path: SiteFile) -> None:
     """Turn faces into scores in PostgreSQL (one service)."""
     from aggregator.runner import run_aggregator
 
-    site, settings = _service(site_path)
-    run_aggregator(site, settings, stop_on_signals())
+    site, settings, stop = load_site(site_path), _settings(), stop_on_signals()
+    with _health(settings, stop, gauge_says_ready("facepose_aggregator_ready")):
+        run_aggregator(site, settings, stop)
 
 
 @app.command(name="simulate-cameras", hidden=True)
@@ -374,20 +391,13 @@ def _settings() -> Settings:
     return settings
 
 
-def _service(site_path: Path) -> tuple[Site, Settings]:
-    """What a service starts from; its metrics are served when a port is set."""
-    settings = _settings()
-    if settings.metrics_port:
-        from prometheus_client import start_http_server
-
-        try:
-            start_http_server(settings.metrics_port, addr="127.0.0.1")
-        except OSError as exc:
-            raise SettingsError(
-                f"FACEPOSE_METRICS_PORT: port {settings.metrics_port} on 127.0.0.1 cannot be used "
-                f"({exc.strerror}): choose another one for each process, or 0 for none"
-            ) from exc
-    return load_site(site_path), settings
+def _health(
+    settings: Settings, stop: StopWish, missing: Missing
+) -> AbstractContextManager[int | None]:
+    """Metrics and health of a service, served inside when a port is set."""
+    if not settings.metrics_port:
+        return nullcontext()
+    return serving_health(settings.metrics_host, settings.metrics_port, Health(stop, missing))
 
 
 def _shard(text: str) -> tuple[int, int]:

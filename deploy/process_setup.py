@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-import threading
 from types import FrameType
 from typing import Literal
 
 import structlog
+
+from deploy.stop_wish import StopWish
 
 
 def configure_logs(log_format: Literal["text", "json"] = "text") -> None:
@@ -37,9 +38,9 @@ def configure_logs(log_format: Literal["text", "json"] = "text") -> None:
     )
 
 
-def stop_on_signals() -> threading.Event:
+def stop_on_signals() -> StopWish:
     """An event that SIGINT and SIGTERM set; a second SIGINT ends the process the hard way."""
-    stop = threading.Event()
+    stop = StopWish()
 
     def ask_to_stop(signum: int, _frame: FrameType | None) -> None:
         if stop.is_set() and signum == signal.SIGINT:

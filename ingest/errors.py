@@ -5,8 +5,9 @@ IngestError
 │   ├── TimeBreakError   its time stamps or our clock jumped: a new epoch must begin
 │   └── FilmEndedError   a film without `loop` came to its end: not tried again
 ├── PictureError         one frame could not become a JPEG: counted, the stream goes on
-├── ReaderHungError      a reader gave no sign of life: only a new process can help
+├── GroupProtocolError   service and group process do not understand each other: a bug
 └── ReplayError          a recording cannot be sent through the pipeline
+    └── ReplayStoppedError   it was stopped on purpose and can be taken up again
 """
 
 from __future__ import annotations
@@ -72,9 +73,13 @@ class PictureError(IngestError):
     """A decoded frame could not be turned into a JPEG."""
 
 
-class ReaderHungError(IngestError):
-    """A reader thread hangs or died; the process must be replaced."""
+class GroupProtocolError(IngestError):
+    """What the service and a group's process say to each other cannot be used: a bug."""
 
 
 class ReplayError(IngestError):
     """A recording cannot be sent through the pipeline; its text says what to do."""
+
+
+class ReplayStoppedError(ReplayError):
+    """A replay was stopped before its end; the same command takes it up again."""

@@ -1,88 +1,141 @@
-"""The ingest service: which cameras are this process's, and how its parts fit together."""
+"""The ingest service: whose cameras, read by which processes, watched from outside.
+
+This process decodes nothing and loads no codec, so that no library can hang or crash it.
+"""
 
 from __future__ import annotations
 
 import os
-import random
 import threading
+import time
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
-import cv2
 import structlog
 
-from ingest.backoff import Backoff
-from ingest.camera_state import CameraState
-from ingest.camera_url import film_path
-from ingest.film import FilmSource
-from ingest.live import LiveSource
-from ingest.minute_log import MinuteLog
-from ingest.publisher import (
-    FIRST_REST_S,
-    LONGEST_REST_S,
-    FramePublisher,
-    ServerRest,
-    StatusPublisher,
-    kept_frames,
-    with_timeout,
-)
-from ingest.reader import CameraReader
-from ingest.source import HostClocks, Source
-from ingest.supervisor import Supervisor
-from schemas.redaction import redact_url
+from ingest.camera_spec import CameraSpec, spec_of
+from ingest.clock_alarm import ClockAlarm
+from ingest.manager import GroupManager
+from ingest.metrics import IngestMetrics
+from schemas.errors import SettingsError
 from schemas.settings import Settings
 from schemas.site import Camera, Room, Site
-from schemas.transport import Client, connect
+from schemas.site_watch import SiteWatch
+from schemas.transport import connect
+
+POLL_S: Final = 0.2
+SITE_EVERY_S: Final = 1.0
+
+_log = structlog.get_logger("facepose.ingest")
 
 
 def run_ingest(
+    site_path: Path,
     site: Site,
     settings: Settings,
-    shard: tuple[int, int] = (0, 1),
-    stop: threading.Event | None = None,
+    command: Sequence[str],
     *,
-    folder: Path = Path(),
+    stop: threading.Event,
+    shard: tuple[int, int] = (0, 1),
+    metrics: IngestMetrics | None = None,
     environ: Mapping[str, str] = os.environ,
-    clocks: HostClocks = HostClocks(),  # noqa: B008  frozen
-    rng: random.Random | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Read this shard's cameras until `stop` is set.
+    """Read this shard's cameras until `stop` is set, and follow the site file.
 
     Args:
-        site: rooms and cameras.
-        settings: where the servers are.
-        shard: (i, n): this process reads part i of n, 0 <= i < n.
+        site_path: the site file; films' paths are relative to its folder.
+        site: what it says now.
+        settings: where the servers are; the groups' processes read their own.
+        command: starts a group's process, which runs `run_group_process`.
         stop: set it to end cleanly.
-        folder: the site file's; relative film paths start there.
+        shard: (i, n): this service reads part i of n, 0 <= i < n.
+        metrics: told about everything; by default registered in the process' registry.
         environ: where the urls' placeholders are looked up.
-        clocks: this machine's clocks.
-        rng: for the jitter of retries.
+        clock: seconds that only grow.
 
     Raises:
         SettingsError: a server's url or a camera's secret is not set.
-        ReaderHungError: end this process with an error, and start another.
     """
-    cv2.setNumThreads(1)  # threads are for cameras; cv2's own would only compete with them
-    stop = stop or threading.Event()
-    rng = rng or random.Random()  # noqa: S311  jitter, no secret
-    frames = connect(with_timeout(settings.require_frames_url()))
-    faces = connect(with_timeout(settings.require_faces_url()))
-    build = _Builder(frames, settings, stop, folder, environ, clocks, rng)
-    readers = [build.reader(room, camera) for room, camera in cameras_of_shard(site, shard)]
-    statuses = StatusPublisher(
-        faces, build.rest(), MinuteLog(clocks.monotonic_ns, server="faces"), clocks.utc_ns
-    )
-    structlog.get_logger("facepose.ingest").info(
-        "Ingest has started.", action="ingest_started", cameras=len(readers), shard=shard
+    for url in (settings.require_frames_url(), settings.require_faces_url()):
+        connect(url).close()  # refuses what is no url, before any process is started
+    metrics = metrics or IngestMetrics()
+    cameras = CamerasOfSite(site_path, site, shard, environ)
+    manager = GroupManager(command, settings.ingest_processes, clock)
+    manager.set_cameras(cameras.specs)
+    alarm = ClockAlarm()
+    _log.info(
+        "Ingest has started.", action="ingest_started", cameras=len(cameras.specs), shard=shard
     )
     try:
-        Supervisor(readers, statuses, stop, clocks.monotonic_ns).run()
+        look_s = clock()
+        while not stop.wait(POLL_S):
+            manager.watch()
+            if clock() >= look_s:
+                look_s = clock() + SITE_EVERY_S
+                if cameras.have_changed():
+                    manager.set_cameras(cameras.specs)
+            overview = manager.overview()
+            alarm.note(overview.clock_offset_ms)
+            metrics.show(overview)
     finally:
-        stop.set()  # also after an error: no reader may outlive this call for long
-        frames.close()
-        faces.close()
+        manager.end()
+    _log.info("Ingest has stopped.", action="ingest_stopped", cameras=len(cameras.specs))
+
+
+class CamerasOfSite:
+    """The cameras of a shard as the site file says now.
+
+    Raises:
+        SettingsError: a camera's secret is not set.
+    """
+
+    def __init__(
+        self, path: Path, site: Site, shard: tuple[int, int], environ: Mapping[str, str]
+    ) -> None:
+        self._folder = path.parent
+        self._shard = shard
+        self._environ = environ
+        self._watch = SiteWatch(path, site)
+        self.specs = self._specs_of(site)
+
+    def have_changed(self) -> bool:
+        """Look at the file; whether there are other cameras now. A file that cannot be used: no."""
+        site = self._watch.poll()
+        if site is None:
+            return False
+        try:
+            specs = self._specs_of(site)
+        except SettingsError as exc:
+            _log.warning(
+                "The site file cannot be used; what it said before stays in force.",
+                action="site_file_refused",
+                mistakes=[f"{exc}: this service was started without it"],
+            )
+            return False
+        self._tell(specs)
+        self.specs = specs
+        return True
+
+    def _specs_of(self, site: Site) -> list[CameraSpec]:
+        return [
+            spec_of(room, camera, self._folder, self._environ)
+            for room, camera in cameras_of_shard(site, self._shard)
+        ]
+
+    def _tell(self, specs: Sequence[CameraSpec]) -> None:
+        before = {spec.camera_id: spec for spec in self.specs}
+        after = {spec.camera_id: spec for spec in specs}
+        both = before.keys() & after.keys()
+        _log.info(
+            "The cameras follow the site file.",
+            action="cameras_changed",
+            added=sorted(after.keys() - before.keys()),
+            removed=sorted(before.keys() - after.keys()),
+            changed=sorted(camera for camera in both if before[camera] != after[camera]),
+        )
 
 
 def cameras_of_shard(site: Site, shard: tuple[int, int]) -> list[tuple[Room, Camera]]:
@@ -98,45 +151,3 @@ def cameras_of_shard(site: Site, shard: tuple[int, int]) -> list[tuple[Room, Cam
         for room, camera in site.cameras()
         if zlib.crc32(camera.id.encode()) % count == index
     ]
-
-
-@dataclass(frozen=True)
-class _Builder:
-    """What the readers of one process share."""
-
-    frames: Client
-    settings: Settings
-    stop: threading.Event
-    folder: Path
-    environ: Mapping[str, str]
-    clocks: HostClocks
-    rng: random.Random
-
-    def rest(self) -> ServerRest:
-        """A pause for a failing server."""
-        backoff = Backoff(self.rng, first_s=FIRST_REST_S, cap_s=LONGEST_REST_S)
-        return ServerRest(backoff, self.clocks.monotonic_ns)
-
-    def reader(self, room: Room, camera: Camera) -> CameraReader:
-        """The reader of one camera."""
-        state = CameraState(room.id, camera.id, self.clocks.monotonic_ns)
-        url = camera.resolved_url(self.environ)
-        maxlen = kept_frames(self.settings.frames_kept_s, camera.analysis_fps)
-        return CameraReader(
-            source=self._source(camera, url, state),
-            shown_url=redact_url(url),
-            state=state,
-            publisher=FramePublisher(self.frames, state, self.rest(), maxlen),
-            log=MinuteLog(self.clocks.monotonic_ns, camera=camera.id),
-            backoff=Backoff(self.rng),
-            clocks=self.clocks,
-            wait=self.stop.wait,
-            analysis_fps=camera.analysis_fps,
-            jpeg_quality=self.settings.jpeg_quality,
-        )
-
-    def _source(self, camera: Camera, url: str, state: CameraState) -> Source:
-        if not camera.is_film:
-            return LiveSource(url, self.clocks, state.alive)
-        path = film_path(url, self.folder)
-        return FilmSource(path, self.clocks, state.alive, self.stop.wait, loop=camera.loop)

@@ -14,6 +14,8 @@
 | `FACEPOSE_FRAMES_KEPT_S` | seconds of frames kept in Redis for each camera | 4 |
 | `FACEPOSE_MAX_AGE_S` | a worker lets older frames expire | 3 |
 | `FACEPOSE_JPEG_QUALITY` | of the frames in Redis | 85 |
+| `FACEPOSE_INGEST_PROCESSES` | processes that read cameras; 0: by cameras and cores | 0 |
+| `FACEPOSE_METRICS_HOST` | where metrics and health listen | `127.0.0.1` |
 | `FACEPOSE_METRICS_PORT` | Prometheus metrics on 127.0.0.1; 0: none | 0 |
 | `FACEPOSE_LOG_FORMAT` | `text` or `json` | `text` |
 """
@@ -55,6 +57,10 @@ class Settings(BaseSettings):
     )
     max_age_s: float = Field(default=3.0, gt=0, le=60, validation_alias="FACEPOSE_MAX_AGE_S")
     jpeg_quality: int = Field(default=85, ge=30, le=100, validation_alias="FACEPOSE_JPEG_QUALITY")
+    ingest_processes: int = Field(
+        default=0, ge=0, le=1024, validation_alias="FACEPOSE_INGEST_PROCESSES"
+    )
+    metrics_host: str = Field(default="127.0.0.1", validation_alias="FACEPOSE_METRICS_HOST")
     metrics_port: int = Field(default=0, ge=0, le=65535, validation_alias="FACEPOSE_METRICS_PORT")
     log_format: Literal["text", "json"] = Field(
         default="text", validation_alias="FACEPOSE_LOG_FORMAT"

@@ -1,4 +1,7 @@
-"""Ingest in a thread of the test, and what it put into real servers."""
+"""A group of cameras in a thread of the test, and what it put into real servers.
+
+The processes around a group are tested with real processes: `ingest_process.py`.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,10 @@ from typing import TypeVar
 
 import redis
 
-from ingest.runner import run_ingest
+from ingest.camera_spec import spec_of
+from ingest.camera_state import CameraReport
+from ingest.group import CameraGroup, open_group
+from ingest.protocol import Order
 from schemas.messages import (
     CameraStatus,
     Frame,
@@ -39,28 +45,47 @@ def site_of(*cameras: str) -> Site:
     )
 
 
+class RunningIngest:
+    """What a test may ask a running group."""
+
+    def __init__(self, group: CameraGroup, stop: threading.Event) -> None:
+        self.stop = stop
+        self._group = group
+
+    def report(self, camera_id: str = "c1") -> CameraReport:
+        """The camera's condition and counters."""
+        return next(c for c in self._group.report().cameras if c.camera_id == camera_id)
+
+    def reconnects(self, camera_id: str = "c1") -> int:
+        """Connections that ended."""
+        return sum(self.report(camera_id).ended.values())
+
+
 @contextmanager
 def running_ingest(
     site: Site, frames_url: str, faces_url: str = "", *, folder: Path = Path(), **environ: str
-) -> Iterator[threading.Event]:
-    """Ingest runs inside; it is stopped cleanly at the end, and its error raised here."""
+) -> Iterator[RunningIngest]:
+    """The site's cameras are read inside; stopped cleanly at the end, and an error raised here."""
     stop = threading.Event()
     errors: list[BaseException] = []
     settings = Settings(FRAMES_URL=frames_url, FACES_URL=faces_url or frames_url)
+    specs = tuple(spec_of(room, camera, folder, environ) for room, camera in site.cameras())
 
     def target() -> None:
         try:
-            run_ingest(site, settings, (0, 1), stop, folder=folder, environ=environ)
+            group.run(stop, lambda: None)
         except BaseException as exc:  # handed to the test's own thread
             errors.append(exc)
 
-    thread = threading.Thread(target=target)
-    thread.start()
-    try:
-        yield stop
-    finally:
-        stop.set()
-        thread.join(30)
+    with open_group(settings) as group:
+        group.follow(Order(cameras=specs))
+        thread = threading.Thread(target=target)
+        thread.start()
+        try:
+            yield RunningIngest(group, stop)
+        finally:
+            stop.set()
+            thread.join(30)
     assert not thread.is_alive()
     if errors:
         raise errors[0]

@@ -12,7 +12,6 @@ import pytest
 import simplejpeg
 from structlog.testing import capture_logs
 
-from ingest import metrics
 from ingest.runner import cameras_of_shard
 from schemas.errors import SettingsError
 from schemas.messages import CameraStatus, EndOfStream
@@ -137,11 +136,11 @@ def test_a_clean_stop_ends_the_stream_of_every_camera(valkey: LocalValkey, film:
 def test_while_the_frames_server_is_away_frames_are_counted_and_work_resumes(
     valkey: LocalValkey, film: Path
 ) -> None:
-    sampled = metrics.SAMPLED.labels("c1")._value.get()
-    published = metrics.PUBLISHED.labels("c1")._value.get()
     with LocalValkey() as frames_server:
         seen = Seen(frames_server.url, valkey.url)
-        with running_ingest(site_of(FILM), frames_server.url, valkey.url, folder=film.parent):
+        with running_ingest(
+            site_of(FILM), frames_server.url, valkey.url, folder=film.parent
+        ) as ingest:
             wait_for(seen.frames, "the first frames")
             frames_server.stop()
             lost = wait_for(
@@ -154,10 +153,9 @@ def test_while_the_frames_server_is_away_frames_are_counted_and_work_resumes(
             assert frames[0][0].seq > lost.last_seq
             assert frames[0][0].epoch == lost.epoch
 
-    last = seen.statuses()[-1]
-    sampled = metrics.SAMPLED.labels("c1")._value.get() - sampled
-    published = metrics.PUBLISHED.labels("c1")._value.get() - published
-    assert last.last_seq + 1 == sampled == published + last.refused
+    last, counts = seen.statuses()[-1], ingest.report()
+    assert last.last_seq + 1 == counts.sampled == counts.published + last.refused
+    assert counts.refused == {"down": last.refused}
 
 
 def test_a_frames_server_that_hangs_holds_no_reader_for_long(
@@ -229,8 +227,8 @@ def test_a_camera_that_fails_for_long_writes_one_line_a_minute(
 ) -> None:
     seen = Seen(valkey.url)
     camera = "{id: c1, url: 'rtsp://127.0.0.1:9/1'}"  # the discard port: refused at once
-    with capture_logs() as logs, running_ingest(site_of(camera), valkey.url):
-        wait_for(lambda: metrics.RECONNECTS.labels("c1")._value.get() >= 3, "three attempts")
+    with capture_logs() as logs, running_ingest(site_of(camera), valkey.url) as ingest:
+        wait_for(lambda: ingest.reconnects() >= 3, "three attempts")
         wait_for(lambda: any("refused" in s.reason for s in seen.statuses()), "its reason")
 
     assert len([line for line in logs if line["action"] == "camera_down"]) == 1

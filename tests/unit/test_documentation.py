@@ -6,12 +6,11 @@ from pathlib import Path
 import pytest
 import typer
 from prometheus_client import CollectorRegistry
-from prometheus_client.metrics import MetricWrapperBase
 
 from aggregator.metrics import AggregatorMetrics
 from deploy import exit_codes
 from deploy.cli import app
-from ingest import metrics as ingest_metrics
+from ingest.metrics import IngestMetrics
 from schemas import settings as settings_module
 from schemas import streams
 from schemas.settings import Settings
@@ -52,11 +51,8 @@ def metric_names() -> set[str]:
     registry = CollectorRegistry()
     WorkerMetrics(registry)
     AggregatorMetrics(registry)
-    families = list(registry.collect())
-    for value in vars(ingest_metrics).values():
-        if isinstance(value, MetricWrapperBase):
-            families += value.collect()
-    return {f"{f.name}_total" if f.type == "counter" else f.name for f in families}
+    IngestMetrics(registry)
+    return {f"{f.name}_total" if f.type == "counter" else f.name for f in registry.collect()}
 
 
 def stream_names() -> set[str]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import random
 import threading
-from types import SimpleNamespace
-from typing import Any
+import time
+from collections.abc import Iterator
 
 import pytest
 from structlog.testing import capture_logs
 
 from ingest.backoff import Backoff
+from ingest.camera_spec import CameraSpec
 from ingest.camera_state import CameraState
-from ingest.errors import ReaderHungError
 from ingest.minute_log import MinuteLog
 from ingest.publisher import ServerRest, kept_frames, with_timeout
-from ingest.supervisor import Supervisor
+from ingest.running_reader import RunningReader
 
 NS = 1_000_000_000
 
@@ -31,33 +31,65 @@ class Clock:
 class StuckReader:
     """Stands for a reader whose library call never returns."""
 
-    def __init__(self, clock: Clock, *, dies: bool = False) -> None:
+    def __init__(self, clock: Clock) -> None:
         self.state = CameraState("r1", "c1", clock)
         self.log = MinuteLog(clock, camera="c1")
         self.released = threading.Event()
-        self._clock = clock
-        self._dies = dies
 
     def run(self) -> None:
-        if self._dies:
-            return
-        self.state.alive(-1.0)
+        self.state.alive(12.0)
         self.released.wait(30)
 
 
-@pytest.mark.parametrize(("dies", "fault"), [(False, "hangs"), (True, "died")])
-def test_a_reader_that_hangs_or_died_ends_the_process(dies: bool, fault: str) -> None:
-    clock = Clock()
-    reader: Any = StuckReader(clock, dies=dies)
-    statuses: Any = SimpleNamespace(report=lambda states: None)
-    stop = threading.Event()
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
-    with capture_logs() as logs, pytest.raises(ReaderHungError, match=f"'c1' {fault}"):
-        Supervisor([reader], statuses, stop, clock).run()
 
+@pytest.fixture
+def stuck(clock: Clock) -> Iterator[StuckReader]:
+    reader = StuckReader(clock)
+    yield reader
     reader.released.set()
-    assert stop.is_set()  # the other readers end, too
-    assert [(line["action"], line["log_level"]) for line in logs] == [("reader_hung", "error")]
+
+
+def running(reader: StuckReader, clock: Clock) -> RunningReader:
+    spec = CameraSpec(room_id="r1", camera_id="c1", url="rtsp://camera/1")
+    rest = ServerRest(Backoff(random.Random(1)), clock)
+    return RunningReader(spec, reader, rest, threading.Event(), clock)
+
+
+def test_a_reader_that_gives_no_sign_of_life_is_overdue(stuck: StuckReader, clock: Clock) -> None:
+    reader = running(stuck, clock)
+    while stuck.state.overdue_s() == 0:  # until it has given its word
+        time.sleep(0.001)
+    assert reader.report().overdue_s == 0
+    clock.now_ns += 13 * NS
+
+    assert reader.report().overdue_s == pytest.approx(1)
+
+
+def test_a_reader_that_does_not_leave_in_time_is_overdue(stuck: StuckReader, clock: Clock) -> None:
+    reader = running(stuck, clock)
+    reader.leave()
+    clock.now_ns += 5 * NS
+    assert reader.report().overdue_s == 0
+    clock.now_ns += 3 * NS
+
+    assert reader.report().overdue_s == pytest.approx(2)
+
+
+def test_a_reader_that_died_of_a_bug_is_overdue_and_one_that_left_is_not(
+    stuck: StuckReader, clock: Clock
+) -> None:
+    stuck.released.set()
+    reader = running(stuck, clock)
+    while reader.is_alive:
+        time.sleep(0.001)
+
+    assert reader.report().overdue_s > 0
+    reader.leave()
+    assert reader.report().overdue_s == 0
 
 
 def test_a_camera_logs_the_newest_line_once_the_minute_is_over() -> None:
@@ -91,8 +123,10 @@ def test_a_server_that_fails_is_left_alone_for_a_moment_that_grows_to_two_second
     clock.now_ns += 2 * NS
     assert not rest.is_on
     rest.failed()
+    assert rest.is_failing
     rest.worked()
     assert not rest.is_on
+    assert not rest.is_failing
 
 
 @pytest.mark.parametrize(
