@@ -115,6 +115,7 @@ class Connection:
         for packet in chain((first,), self._container.demux(self._stream)):
             self._state.spend("network", thread_time() - began_s)
             if packet is not None and packet.size:
+                self._fuse.light(SILENCE_S)
                 self._state.received(packet.size)
                 yield packet
             began_s = thread_time()

@@ -37,6 +37,11 @@ class Fuse(Fraction):
         """So many seconds are left from now on."""
         self._end_ns = self._monotonic_ns() + int(seconds * NS)
 
+    @property
+    def is_burnt(self) -> bool:
+        """Whether nothing is left."""
+        return self._monotonic_ns() >= self._end_ns
+
     def __float__(self) -> float:
         """What PyAV asks for."""
         return max(self._least_s, (self._end_ns - self._monotonic_ns()) / NS)

@@ -90,14 +90,20 @@ _REASONS: Final[dict[type[av.error.FFmpegError], tuple[str, Cause]]] = {
     av.error.EOFError: ("the camera ended the stream", "dropped"),
     av.error.ExitError: (SILENT, "silent"),
     av.error.TimeoutError: (SILENT, "silent"),
-    # also what av says after a silence before the first answer
     av.error.InvalidDataError: ("the camera gave no usable answer", "unusable"),
     av.error.OSError: ("the connection broke or the address cannot be reached", "unreachable"),
 }
 
 
-def explain(error: av.error.FFmpegError) -> CameraError:
-    """The error for people, without the url that av puts into its own text."""
+def explain(error: av.error.FFmpegError, *, in_silence: bool = False) -> CameraError:
+    """The error for people, without the url that av puts into its own text.
+
+    Args:
+        error: from av.
+        in_silence: the time-out had run out; av tells that as one of several errors.
+    """
+    if in_silence:
+        return CameraError(SILENT, "silent")
     if isinstance(error, av.error.HTTPUnauthorizedError):
         return CameraError("the camera refuses user or password (401)", "unauthorized", slowly=True)
     if isinstance(error, av.error.HTTPNotFoundError):

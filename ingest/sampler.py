@@ -48,14 +48,13 @@ class Sampler:
 
     def wants(self, pts_ns: int) -> bool:
         """Whether the frame at `pts_ns` is analysed; call it once for each frame, in order."""
-        if self._first_ns is None:
-            self._begin(pts_ns)
+        first_ns = self._begin(pts_ns) if self._first_ns is None else self._first_ns
         gap_ns, self._last_ns = pts_ns - self._last_ns, pts_ns
         # Half a frame's distance early is nearer to the grid point than half a distance late.
         spacing_ns = max(gap_ns if self.spacing_ns is None else min(gap_ns, self.spacing_ns), 0)
         if not self._reaches(pts_ns, min(spacing_ns, self._interval_ns) / 2):
             return False
-        since_ns = pts_ns - self._first_ns
+        since_ns = pts_ns - first_ns
         self._slot = max(self._slot, int(since_ns // self._interval_ns)) + 1
         return True
 
@@ -70,12 +69,14 @@ class Sampler:
         """Whether the grid point that waits lies before `pts_ns`."""
         return self._first_ns is None or self._reaches(pts_ns, 0)
 
-    def _begin(self, pts_ns: int) -> None:
-        self._last_ns = pts_ns
-        self._first_ns = pts_ns
+    def _begin(self, pts_ns: int) -> int:
+        """Set up the grid; its origin."""
+        first_ns = pts_ns
         if self._anchor_ns is not None and self._interval_ns <= LONGEST_ANCHORED_NS:
-            self._first_ns = self._anchor_ns
-        self._slot = math.ceil((pts_ns - self._first_ns) / self._interval_ns)
+            first_ns = self._anchor_ns
+        self._first_ns, self._last_ns = first_ns, pts_ns
+        self._slot = math.ceil((pts_ns - first_ns) / self._interval_ns)
+        return first_ns
 
     def _reaches(self, pts_ns: int, tolerance_ns: float) -> bool:
         first_ns = self._first_ns or 0
