@@ -9,7 +9,9 @@ from typing import Final
 import av
 from av.packet import Packet
 
-from deploy.simulator.rtsp_film import TICKS_PER_S, AccessUnit, Film
+from deploy.simulator.access_unit import TICKS_PER_S, AccessUnit
+from deploy.simulator.rtsp_film import Film
+from deploy.simulator.rtsp_wire import RtpPacket
 
 PACKET_BYTES: Final = 1400
 RTCP_TYPES: Final = range(192, 224)  # RFC 5761: the second byte tells RTCP from RTP
@@ -35,12 +37,12 @@ class RtpMuxer:
             },
         )
         self._stream = self._container.add_mux_stream(
-            "h264", rate=film.fps, width=film.width, height=film.height
+            film.codec, rate=film.fps, width=film.width, height=film.height
         )
         self._stream.time_base = Fraction(1, TICKS_PER_S)
 
-    def packets(self, unit: AccessUnit) -> list[tuple[bool, bytes]]:
-        """The packets of one picture, each with whether it is RTCP."""
+    def packets(self, unit: AccessUnit) -> list[RtpPacket]:
+        """The packets of one picture, sometimes with a report."""
         packet = Packet(unit.data)
         packet.time_base = Fraction(1, TICKS_PER_S)
         packet.pts, packet.dts = unit.pts, unit.dts
@@ -49,7 +51,7 @@ class RtpMuxer:
         self._container.mux(packet)
         return self._sink.take()
 
-    def close(self) -> list[tuple[bool, bytes]]:
+    def close(self) -> list[RtpPacket]:
         """End the stream; its last packets."""
         self._container.close()
         return self._sink.take()
@@ -60,16 +62,16 @@ class _Sink(io.RawIOBase):
 
     def __init__(self) -> None:
         super().__init__()
-        self._packets: list[tuple[bool, bytes]] = []
+        self._packets: list[RtpPacket] = []
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: object, /) -> int:
         packet = bytes(memoryview(data))  # type: ignore[arg-type]  # io leaves the type open
-        self._packets.append((packet[1] in RTCP_TYPES, packet))
+        self._packets.append(RtpPacket(packet, is_rtcp=packet[1] in RTCP_TYPES))
         return len(packet)
 
-    def take(self) -> list[tuple[bool, bytes]]:
+    def take(self) -> list[RtpPacket]:
         packets, self._packets = self._packets, []
         return packets

@@ -15,12 +15,12 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
+from deploy.simulator.access_unit import TICKS_PER_S, AccessUnit
+from deploy.simulator.parameter_sets import Codec, ParameterSets, parameter_sets
+from deploy.simulator.still import last_picture
 from schemas.errors import FacePoseError
 
-TICKS_PER_S: Final = 90_000  # RTP's clock for video
 MAX_FILM_BYTES: Final = 512 * 1024 * 1024  # films are held in memory
-NAL_SPS: Final = 7
-NAL_PPS: Final = 8
 
 OnEnd = Literal["loop", "hold", "close"]
 
@@ -29,54 +29,28 @@ class FilmError(FacePoseError):
     """A film that cannot be served."""
 
 
-@dataclass(frozen=True, slots=True)
-class AccessUnit:
-    """One coded picture.
-
-    Attributes:
-        data: Annex B byte stream; key pictures carry their parameter sets.
-        pts: when it is shown, 1/90000 s after the film's first picture.
-        dts: when it is sent, the same unit; below 0 for pictures that others refer to early on.
-        is_key: whether decoding can begin here.
-    """
-
-    data: bytes
-    pts: int
-    dts: int
-    is_key: bool
-
-    @property
-    def due_s(self) -> float:
-        """When it is sent, in seconds after the start of the first picture."""
-        return self.dts / TICKS_PER_S
-
-    def later(self, ticks: int) -> AccessUnit:
-        """The same picture, `ticks` later."""
-        return replace(self, pts=self.pts + ticks, dts=self.dts + ticks)
-
-
 @dataclass(frozen=True)
 class Film:
-    """An H.264 film in memory.
+    """An H.264 or H.265 film in memory.
 
     Attributes:
+        codec: of its pictures.
         units: pictures in the order of sending.
         duration: 1/90000 s from its first picture to the end of its last.
         fps: pictures a second.
         width: pixels.
         height: pixels.
-        sps: sequence parameter set, without start code.
-        pps: picture parameter set, without start code.
+        sets: what a client's decoder must know before the first picture.
         still: the last picture as a key picture, for holding it; None unless asked for.
     """
 
+    codec: Codec
     units: tuple[AccessUnit, ...]
     duration: int
     fps: Fraction
     width: int
     height: int
-    sps: bytes
-    pps: bytes
+    sets: ParameterSets
     still: bytes | None = None
 
     def schedule(self, from_s: float, on_end: OnEnd) -> Iterator[AccessUnit]:
@@ -128,11 +102,11 @@ def load_film(path: Path, *, with_still: bool = False) -> Film:
     """Read a whole film.
 
     Args:
-        path: a file with an H.264 video stream.
+        path: a file with an H.264 or H.265 video stream.
         with_still: whether its last picture is to be held.
 
     Raises:
-        FilmError: not readable, not H.264, no picture, or too large.
+        FilmError: not readable, another codec, no picture, or too large.
     """
     try:
         if path.stat().st_size > MAX_FILM_BYTES:
@@ -141,39 +115,47 @@ def load_film(path: Path, *, with_still: bool = False) -> Film:
             if not container.streams.video:
                 raise FilmError(f"{path} holds no video")
             film = _read(path, container)
+        return replace(film, still=last_picture(path, film.codec)) if with_still else film
     except (OSError, av.error.FFmpegError) as exc:
         raise FilmError(f"{path} cannot be read as a film: {exc}") from exc
-    return replace(film, still=_last_picture(path)) if with_still else film
 
 
 def _read(path: Path, container: InputContainer) -> Film:
     """The film in `container`, its time stamps moved so that the first picture is shown at 0."""
     stream = container.streams.video[0]
-    if stream.codec_context.name != "h264":
-        raise FilmError(f"{path} is {stream.codec_context.name}, only H.264 films are served")
-    units = _units(container, stream)
+    codec = _codec(path, stream)
+    units = _units(container, stream, codec)
     if not units:
         raise FilmError(f"{path} holds no picture")
     first = min(unit.pts for unit in units)
     units = [unit.later(-first) for unit in units]
     fps = stream.average_rate or Fraction(25)
-    sps, pps = _parameter_sets(units[0].data)
-    if not units[0].is_key or not sps or not pps:
+    sets = parameter_sets(units[0].data, codec)
+    if not units[0].is_key or sets is None:
         raise FilmError(f"{path} does not begin with a key picture")
     return Film(
+        codec,
         tuple(units),
         max(unit.pts for unit in units) + round(TICKS_PER_S / fps),
         fps,
         stream.codec_context.width,
         stream.codec_context.height,
-        sps,
-        pps,
+        sets,
     )
 
 
-def _units(container: InputContainer, stream: VideoStream) -> list[AccessUnit]:
+def _codec(path: Path, stream: VideoStream) -> Codec:
+    name = stream.codec_context.name
+    if name == "h264":
+        return "h264"
+    if name == "hevc":
+        return "hevc"
+    raise FilmError(f"{path} is {name}, only H.264 and H.265 films are served")
+
+
+def _units(container: InputContainer, stream: VideoStream, codec: Codec) -> list[AccessUnit]:
     """All coded pictures in Annex B form, as the file dates them."""
-    to_annexb = BitStreamFilterContext("h264_mp4toannexb", stream)
+    to_annexb = BitStreamFilterContext(f"{codec}_mp4toannexb", stream)
     units = []
     for packet in container.demux(stream):
         if packet.size == 0:
@@ -190,27 +172,3 @@ def _unit(packet: Packet[VideoStream]) -> AccessUnit:
     return AccessUnit(
         bytes(packet), round(packet.pts * ticks), round(packet.dts * ticks), packet.is_keyframe
     )
-
-
-def _parameter_sets(data: bytes) -> tuple[bytes, bytes]:
-    """Sequence and picture parameter set of an access unit, empty where it has none."""
-    nals = [nal.rstrip(b"\x00") for nal in data.split(b"\x00\x00\x01")[1:]]
-    kinds = {nal[0] & 31: nal for nal in reversed(nals) if nal}
-    return kinds.get(NAL_SPS, b""), kinds.get(NAL_PPS, b"")
-
-
-def _last_picture(path: Path) -> bytes:
-    """The last picture, encoded alone."""
-    with av.open(str(path)) as container:
-        last = None
-        for frame in container.decode(video=0):
-            last = frame
-    if last is None:
-        raise FilmError(f"{path} holds no picture")
-    encoder = av.CodecContext.create("libx264", "w")
-    encoder.width, encoder.height, encoder.pix_fmt = last.width, last.height, "yuv420p"
-    encoder.time_base = Fraction(1, TICKS_PER_S)
-    encoder.options = {"preset": "veryfast", "tune": "zerolatency"}
-    still = last.reformat(format="yuv420p")
-    still.pts = 0
-    return b"".join(bytes(packet) for packet in [*encoder.encode(still), *encoder.encode(None)])

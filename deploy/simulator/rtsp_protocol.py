@@ -1,23 +1,21 @@
-"""RTSP 1.0 on the wire (RFC 2326), as far as a camera needs it: requests, answers, SDP."""
+"""RTSP 1.0 on the wire (RFC 2326), as far as a camera needs it: requests and answers."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from deploy.simulator.rtsp_film import Film
+from deploy.simulator.sdp import TRACK
 
 MAX_REQUEST_BYTES: Final = 16 * 1024
-PAYLOAD_TYPE: Final = 96
-TRACK: Final = "trackID=0"
 
 REASONS: Final = {
     200: "OK",
     400: "Bad Request",
+    401: "Unauthorized",
     404: "Not Found",
     454: "Session Not Found",
     455: "Method Not Valid in This State",
@@ -92,42 +90,6 @@ def answer(
     if body:
         lines.append(f"Content-Length: {len(body.encode())}")
     return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
-
-
-def interleaved_channel(transport: str) -> int | None:
-    """The RTP channel that a SETUP asks for; None when it does not ask for TCP."""
-    for offer in transport.split(","):
-        words = [word.strip() for word in offer.split(";")]
-        if words[0].upper() == "RTP/AVP/TCP":
-            wanted = [word.partition("=")[2] for word in words if word.startswith("interleaved=")]
-            first = wanted[0].partition("-")[0] if wanted else "0"
-            return int(first) if first.isascii() and first.isdigit() and int(first) < 255 else None
-    return None
-
-
-def interleave(channel: int, packet: bytes) -> bytes:
-    """One RTP or RTCP packet inside the RTSP connection (RFC 2326, 10.12)."""
-    return b"$" + bytes([channel]) + len(packet).to_bytes(2, "big") + packet
-
-
-def describe(film: Film) -> str:
-    """The session description (SDP) of a film: H.264 after RFC 6184."""
-    sets = ",".join(base64.b64encode(part).decode() for part in (film.sps, film.pps))
-    lines = [
-        "v=0",
-        "o=- 0 0 IN IP4 127.0.0.1",
-        "s=simulated camera",
-        "c=IN IP4 0.0.0.0",
-        "t=0 0",
-        "a=control:*",
-        f"m=video 0 RTP/AVP {PAYLOAD_TYPE}",
-        f"a=rtpmap:{PAYLOAD_TYPE} H264/90000",
-        f"a=fmtp:{PAYLOAD_TYPE} packetization-mode=1;profile-level-id={film.sps[1:4].hex()};"
-        f"sprop-parameter-sets={sets}",
-        f"a=framerate:{float(film.fps):.3f}",
-        f"a=control:{TRACK}",
-    ]
-    return "\r\n".join(lines) + "\r\n"
 
 
 def _sequence(request: Request) -> str:

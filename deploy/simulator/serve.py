@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from deploy.local.errors import LocalError
-from deploy.simulator.rtsp_server import RtspServer, run
+from deploy.simulator.rtsp_process import run
+from deploy.simulator.rtsp_server import RtspServer
 
 LEAD_NS: Final = 5_000_000_000  # readers connect before the first picture, so that none is missed
 

@@ -19,8 +19,9 @@ import psutil
 import pytest
 
 from deploy.simulator.rtsp_film import FilmError, load_film
-from deploy.simulator.rtsp_protocol import ProtocolError, interleaved_channel, parse_request
+from deploy.simulator.rtsp_protocol import ProtocolError, parse_request
 from deploy.simulator.rtsp_server import RtspServer
+from deploy.simulator.rtsp_wire import TcpWire, client_port, interleaved_channel
 
 FPS = 20
 FRAMES = 30
@@ -222,7 +223,7 @@ def test_what_a_camera_does_not_know_is_refused_in_its_own_words(film):
             (f"OPTIONS {url} RTSP/1.0", "CSeq: 1"),
             (f"RECORD {url} RTSP/1.0", "CSeq: 2"),
             (f"PLAY {url} RTSP/1.0", "CSeq: 3"),
-            (f"SETUP {url}/trackID=0 RTSP/1.0", "CSeq: 4", "Transport: RTP/AVP;client_port=5-6"),
+            (f"SETUP {url}/trackID=0 RTSP/1.0", "CSeq: 4", "Transport: RTP/AVP;multicast"),
         ):
             _, writer, head = await ask(server, *lines)
             statuses.append(int(head.split()[1]))
@@ -283,14 +284,15 @@ def test_a_client_that_vanishes_frees_what_it_held(film):
 
 
 def test_a_client_that_does_not_read_is_dropped(film, monkeypatch):
-    monkeypatch.setattr("deploy.simulator.rtsp_connection.MAX_UNSENT_BYTES", 0)
+    monkeypatch.setattr("deploy.simulator.rtsp_player.MAX_UNSENT_BYTES", 0)
+    monkeypatch.setattr(
+        TcpWire, "send", lambda wire, packets: wire._writer.write(bytes(50_000_000))
+    )
 
     async def client(server):
         reader, writer = await play(server)
         reader._transport.pause_reading()
         await wait_until(lambda: server.clients == 1)
-        connection = next(iter(server._connections))
-        connection._send = lambda packets, channel: connection._writer.write(bytes(50_000_000))
         await wait_until(lambda: server.clients == 0)
         writer.transport.abort()
 
@@ -357,15 +359,31 @@ def test_requests_are_read_as_they_are_written():
         ("", None),
     ],
 )
-def test_only_interleaved_transport_is_offered(transport, channel):
+def test_what_a_client_offers_for_tcp_is_read(transport, channel):
     assert interleaved_channel(transport) == channel
+
+
+@pytest.mark.parametrize(
+    ("transport", "port"),
+    [
+        ("RTP/AVP;unicast;client_port=5000-5001", 5000),
+        ("RTP/AVP/UDP;unicast;client_port=5000-5001", 5000),
+        ("RTP/AVP;multicast;client_port=5000-5001", None),
+        ("RTP/AVP;unicast", None),
+        ("RTP/AVP;unicast;client_port=99999-100000", None),
+        ("RTP/AVP/TCP;unicast;interleaved=0-1", None),
+        ("", None),
+    ],
+)
+def test_what_a_client_offers_for_udp_is_read(transport, port):
+    assert client_port(transport) == port
 
 
 @pytest.fixture
 def server_process(film) -> Iterator[subprocess.Popen[str]]:
     code = f"""
         from pathlib import Path
-        from deploy.simulator.rtsp_server import run
+        from deploy.simulator.rtsp_process import run
         run({{"door": Path({str(film)!r})}}, loop=True,
             on_ready=lambda server: print(server.url("door"), flush=True))
     """
