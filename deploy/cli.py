@@ -23,6 +23,7 @@ from schemas.analysis import DetectionPlan, ModelChoices
 from schemas.errors import FacePoseError, SettingsError, SiteFileError
 from schemas.settings import Settings, load_settings
 from schemas.site_file import load_site
+from schemas.site_watch import SiteWatch
 
 console: Final = Console()
 errors: Final = Console(stderr=True)
@@ -281,7 +282,7 @@ def aggregator(site_path: SiteFile) -> None:
 
     site, settings, stop = load_site(site_path), _settings(), stop_on_signals()
     with _health(settings, stop, gauge_says_ready("facepose_aggregator_ready")):
-        run_aggregator(site, settings, stop)
+        run_aggregator(site, settings, stop, watch=SiteWatch(site_path, site))
 
 
 @app.command(name="simulate-cameras", hidden=True)
