@@ -18,7 +18,7 @@ from ingest.minute_log import MinuteLog
 from ingest.protocol import Ends, GroupReport, Order
 from ingest.publisher import StatusPublisher, with_timeout
 from ingest.reader_factory import ReaderFactory
-from ingest.running_reader import RunningReader
+from ingest.running_reader import LEAVE_S, RunningReader
 from ingest.source import HostClocks
 from ingest.timestamps import NS, NsClock
 from schemas.settings import Settings
@@ -133,8 +133,9 @@ class CameraGroup:
         """Wait for the readers, then say for each camera that its stream was ended on purpose."""
         for reader in self._running.values():
             reader.leave()
+        limit_ns = self._monotonic_ns() + int(LEAVE_S * NS)
         for reader in self._running.values():
-            reader.join()
+            reader.join(max(0.0, (limit_ns - self._monotonic_ns()) / NS))
             reader.state.end("ingest was shut down")
         offset_ms = self._offset_ms()
         ending = [r.state for c, r in self._running.items() if c not in self._silent]

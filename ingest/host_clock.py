@@ -14,6 +14,7 @@ from ingest.timestamps import NS, NsClock
 from schemas.transport import Client, TransportError, server_time_ns
 
 PERIOD_S: Final = 5.0
+END_S: Final = 1.0
 WINDOW_NS: Final = 60 * NS
 MS: Final = 1_000_000
 
@@ -68,9 +69,9 @@ class HostClock:
         self._thread.start()
 
     def stop(self) -> None:
-        """End within the server's time-outs."""
+        """End; a server that hangs now is not waited for."""
         self._stop.set()
-        self._thread.join()
+        self._thread.join(END_S)
 
     def offset_ms(self) -> int | None:
         """This machine's clock less the faces server's; None: not known."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 import structlog
@@ -21,6 +21,7 @@ from ingest.protocol import Order
 # Whoever comes round so late was held up himself, and nobody else is to blame.
 LATE_S: Final = 2.0
 END_S: Final = 8.0
+STARTING_A_CORE: Final = 2
 
 _log = structlog.get_logger("facepose.ingest")
 
@@ -62,6 +63,7 @@ class GroupManager:
         now_s = self._clock()
         self._specs = {spec.camera_id: spec for spec in specs}
         self._ledger.keep(self._specs)
+        self._finished = {c: s for c, s in self._finished.items() if self._specs.get(c) == s}
         suspects = [n for n, member in self._members.items() if member.died_lately(now_s)]
         self._grouping.arrange(self._specs, self._groups(), suspects)
         for number in [n for n in self._members if n not in self._grouping.groups]:
@@ -133,18 +135,20 @@ class GroupManager:
             culprits=sorted(fault.culprits),
             start_in_s=round(member.start_at_s - now_s, 1),
         )
-        if fault.culprits or member.died_lately(now_s) > 1:
-            self._split(member, fault)
+        culprits = fault.culprits.intersection(cameras)
+        if culprits or (not fault.culprits and member.died_lately(now_s) > 1):
+            self._split(member, culprits)
 
-    def _split(self, member: Member, fault: Fault) -> None:
+    def _split(self, member: Member, culprits: Collection[str]) -> None:
         """Set apart who kills the group, or one half if that is not known."""
         if len(self._grouping.groups) >= most_groups(self._groups()):
             return
-        number = self._grouping.split(member.number, fault.culprits)
+        number = self._grouping.split(member.number, culprits)
         if number is None:
             return
         leaving = self._grouping.groups[number]
-        self._members[number] = member.part(number, leaving, is_guilty=bool(fault.culprits))
+        is_guilty = set(leaving) == set(culprits)
+        self._members[number] = member.part(number, leaving, is_guilty=is_guilty)
         _log.warning(
             "A group of cameras is divided, so that what ends it ends fewer.",
             action="group_split",
@@ -155,9 +159,12 @@ class GroupManager:
         )
 
     def _start_due(self, now_s: float) -> None:
-        for number, member in self._members.items():
-            if member.child is None and now_s >= member.start_at_s:
-                member.start(self._command, self._order(number), now_s)
+        """Start what waits, a few at a time: each takes a core for a second or two."""
+        children = [m.child for m in self._members.values() if m.child is not None]
+        free = STARTING_A_CORE * self._cores - sum(child.report is None for child in children)
+        due = [m for m in self._members.values() if m.child is None and now_s >= m.start_at_s]
+        for member in due[: max(0, free)]:
+            member.start(self._command, self._order(member.number), now_s)
 
     # --- the end, and the view from outside ------------------------------------------------
 

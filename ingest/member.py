@@ -91,12 +91,14 @@ class Member:
         Args:
             number: of the new member.
             cameras: those that leave.
-            is_guilty: they hang, so the past goes with them; else it stays with both.
+            is_guilty: they hang: delay and past go with them, and this one is free of both. Else
+                it is not known who ended the group: the past stays with both, the delay with none.
         """
+        if not is_guilty:
+            self.start_at_s, self._delay_s = 0.0, FIRST_DELAY_S
         ended = {camera: self.ended.pop(camera) for camera in cameras if camera in self.ended}
-        new = Member(
-            number, None, None, self.start_at_s, ended, self._delay_s, self._deaths_s.copy()
-        )
+        deaths_s = self._deaths_s.copy()
+        new = Member(number, None, None, self.start_at_s, ended, self._delay_s, deaths_s)
         if is_guilty:
             self.start_at_s, self._delay_s = 0.0, 0.0
             self._deaths_s.clear()

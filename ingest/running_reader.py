@@ -13,7 +13,8 @@ from ingest.minute_log import MinuteLog
 from ingest.publisher import ServerRest
 from ingest.timestamps import NS, NsClock
 
-# A read may last its time-out of 5 s; whoever is not gone a moment later hangs.
+# A read may last its time-out of 5 s; whoever is not gone a moment later hangs, unless he said that
+# he would be away for longer (a name look-up has no time-out of ours).
 LEAVE_S: Final = 6.0
 
 
@@ -75,18 +76,18 @@ class RunningReader:
     @property
     def misses_frames_server(self) -> bool:
         """Whether the frames server did not take its newest frame."""
-        return self._rest.is_failing
+        return self._rest.is_failing and self.state.is_up
 
     def leave(self) -> None:
         """Ask it to end; from now on its time runs."""
         if self._leave_by_ns is None:
-            self._leave_by_ns = self._monotonic_ns() + int(LEAVE_S * NS)
+            left_s = max(LEAVE_S, -self.state.overdue_s())
+            self._leave_by_ns = self._monotonic_ns() + int(left_s * NS)
         self._stop.set()
 
-    def join(self) -> None:
-        """Wait for its end, at most until its time is over."""
-        self.leave()
-        self._thread.join(max(0.0, -self._overstayed_s()))
+    def join(self, timeout_s: float) -> None:
+        """Wait for its end."""
+        self._thread.join(timeout_s)
 
     def flush_log(self) -> None:
         """Log what waits, if its time has come."""
