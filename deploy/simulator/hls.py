@@ -51,6 +51,7 @@ class HlsFilm:
         count, now = len(self._segments), int(position_s * TICKS_PER_S)
         turn, within = divmod(max(now, 0), self._film.duration)
         done = turn * count + sum(segment.end <= within for segment in self._segments)
+        done = max(done, 1)  # clients give up on an empty playlist
         numbers = range(max(0, done - _LISTED), done)
         return _playlist([(number, self._segments[number % count]) for number in numbers])
 

@@ -67,10 +67,10 @@ class Login:
         )
 
     def _response(self, method: str, given: Mapping[str, str]) -> str:
-        """RFC 2617, 3.2.2.1."""
+        """RFC 2617, 3.2.2.1; without `qop` in the older form, as GStreamer answers."""
         whose = _md5(f"{self.user}:{self.realm}:{self.password}")
         what = _md5(f"{method}:{given.get('uri', '')}")
-        if self.scheme == "digest":
+        if "qop" not in given:
             return _md5(f"{whose}:{self.nonce}:{what}")
         once = f"{given.get('nc', '')}:{given.get('cnonce', '')}:{given.get('qop', '')}"
         return _md5(f"{whose}:{self.nonce}:{once}:{what}")

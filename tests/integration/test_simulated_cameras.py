@@ -71,20 +71,15 @@ def test_an_h265_films_last_picture_is_held(films):
     assert [number_of(picture) for picture in pictures] == [PICTURES - 1]
 
 
+# No colon: FFmpeg, like Basic itself, takes what stands behind it for the password.
+ODD_USER = "a@b/%?# é"
 ODD_PASSWORD = "p@:/%?# ü;,=&+"
 SCHEMES: tuple[Scheme, ...] = ("basic", "digest", "digest-qop")
 
 
+@pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize(
-    ("scheme", "user", "password"),
-    [
-        ("basic", "admin", "secret"),
-        ("digest", "admin", "secret"),
-        ("digest-qop", "admin", "secret"),
-        ("basic", "a@b/%?# é", ODD_PASSWORD),  # Basic knows no user with a colon
-        ("digest", "a@b:/%?# é", ODD_PASSWORD),
-        ("digest-qop", "a@b:/%?# é", ODD_PASSWORD),
-    ],
+    ("user", "password"), [("admin", "secret"), (ODD_USER, ODD_PASSWORD)], ids=["plain", "odd"]
 )
 def test_the_right_password_opens_the_camera(films, scheme, user, password):
     login = Login(user, password, scheme)
