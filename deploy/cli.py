@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import errno
 import os
 import sys
@@ -18,10 +19,12 @@ from deploy.bench_command import bench_app
 from deploy.evaluate_command import evaluate_app
 from deploy.health import Health, Missing, gauge_says_ready, serving_health
 from deploy.process_setup import configure_logs, stop_on_signals
+from deploy.recording import recording_of
 from deploy.stop_wish import StopWish
 from schemas.analysis import DetectionPlan, ModelChoices
 from schemas.errors import FacePoseError, SettingsError, SiteFileError
 from schemas.settings import Settings, load_settings
+from schemas.site import Activity
 from schemas.site_file import load_site
 from schemas.site_watch import SiteWatch
 
@@ -45,6 +48,10 @@ app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(bench_app, name="bench")
 
 SiteFile = Annotated[Path, typer.Argument(metavar="SITE.YAML", help="The site file.")]
+RunId = Annotated[
+    str, typer.Option("--run", help="Serve this run of `facepose replay` and nothing live.")
+]
+RoomId = Annotated[str | None, typer.Option(help="The run's room.")]
 
 
 @app.command()
@@ -263,6 +270,8 @@ def worker(
     devices: Annotated[
         str | None, typer.Option(metavar="0,1,…", help="GPUs, a process for each; else all.")
     ] = None,
+    run: RunId = "",
+    room: RoomId = None,
 ) -> None:
     """Analyse frames (one service): a process for each GPU, or one on the CPU."""
     from deploy.worker_command import chosen_devices, run_workers
@@ -272,17 +281,53 @@ def worker(
     # With several GPUs each one's process tells for itself, on a port of its own.
     missing = gauge_says_ready("facepose_worker_ready") if len(chosen) < 2 else list[str]
     with _health(settings, stop, missing):
-        run_workers(site_path, site, settings, shard=part, devices=chosen, stop=stop)
+        recording = recording_of(site, run, room)
+        run_workers(
+            site_path, site, settings, shard=part, devices=chosen, stop=stop, recording=recording
+        )
 
 
 @app.command()
-def aggregator(site_path: SiteFile) -> None:
+def aggregator(site_path: SiteFile, run: RunId = "", room: RoomId = None) -> None:
     """Turn faces into scores in PostgreSQL (one service)."""
+    from aggregator.recorded_run import RecordedRun
+    from aggregator.retention import kept_from
     from aggregator.runner import run_aggregator
 
     site, settings, stop = load_site(site_path), _settings(), stop_on_signals()
+    recording, recorded = recording_of(site, run, room), None
+    if recording.room is not None:
+        kept = kept_from(site.retention, dt.datetime.now(dt.UTC))
+        recorded = RecordedRun(recording.run_id, recording.room, kept)
+    watch = SiteWatch(site_path, site) if recorded is None else None
     with _health(settings, stop, gauge_says_ready("facepose_aggregator_ready")):
-        run_aggregator(site, settings, stop, watch=SiteWatch(site_path, site))
+        run_aggregator(site, settings, stop, run=recorded, watch=watch)
+
+
+@app.command()
+def replay(
+    films: Annotated[
+        list[str], typer.Argument(metavar="FILM…", help="Films, or CAMERA=FILM for each.")
+    ],
+    site_path: Annotated[Path, typer.Option("--site", help="The site file.")],
+    room: Annotated[str, typer.Option(help="Where they were recorded.")],
+    start: Annotated[
+        str, typer.Option(help="When they begin: 2026-03-02T08:30, local, or with +01:00.")
+    ],
+    class_id: Annotated[str, typer.Option("--class", help="Of the timetable.")] = "",
+    activity: Annotated[Activity, typer.Option(help="Of the whole lesson.")] = "unknown",
+    workers: Annotated[
+        bool, typer.Option("--workers/--no-workers", help="Analyse here, or elsewhere.")
+    ] = True,
+) -> None:
+    """Send films of lessons that are over through the pipeline, faster than real time."""
+    from deploy.replay_command import ReplayOptions, run_replay
+
+    os.nice(10)  # and so all that is started here: the live rooms come first
+    site, settings, stop = load_site(site_path), _settings(), stop_on_signals()
+    options = ReplayOptions(films, room, start, class_id, activity, has_workers=workers)
+    if not run_replay(site_path, site, settings, options, console, stop):
+        raise typer.Exit(exit_codes.FAILED)
 
 
 @app.command(name="simulate-cameras", hidden=True)

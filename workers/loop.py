@@ -178,6 +178,8 @@ class Worker:
             return []
         began_ns = self._clock()
         for picture in pictures:
+            if picture.frame.run_id:
+                continue  # the age of a recording says nothing about the queue
             age_s = max(0.0, (began_ns - picture.frame.captured_at) / 1e9)
             self._metrics.queue_age_seconds.observe(age_s)
         self._metrics.batch_frames.observe(len(pictures))

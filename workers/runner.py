@@ -11,8 +11,11 @@ from typing import Final
 import structlog
 
 from schemas import transport
+from schemas.analysis import ModelChoices
 from schemas.settings import Settings
 from schemas.site import Site
+from schemas.site_following import follow_site
+from schemas.site_watch import SiteWatch
 from schemas.streams import frames_stream
 from workers.analysis import Analyzer
 from workers.analyzer import FaceAnalyzer
@@ -62,8 +65,14 @@ def run_worker(
     clock: Callable[[], int] = time.time_ns,
     metrics: WorkerMetrics | None = None,
     tuning: Tuning | None = None,
+    run_id: str = "",
+    room: str | None = None,
+    watch: SiteWatch | None = None,
 ) -> None:
     """Analyse the frames of the enabled cameras of `site` until `stop` is set.
+
+    A changed site file begins a new turn after the batch in hand; the networks stay loaded unless
+    it names others.
 
     Args:
         site: cameras, rooms and the policy that decides whether expressions are inferred.
@@ -75,6 +84,9 @@ def run_worker(
         clock: Unix time in nanoseconds, UTC.
         metrics: for tests; by default registered in the process' registry.
         tuning: by default as the device wants it.
+        run_id: analyse this recording and nothing live; its frames never expire.
+        room: only this room's cameras; None: all rooms'.
+        watch: of the site file, to follow its changes.
 
     Raises:
         SettingsError: a server's url is missing or wrong.
@@ -83,22 +95,28 @@ def run_worker(
         AnalyzerBrokenError: the analysis fails for everything; restart the process.
     """
     frames_url, faces_url = settings.require_frames_url(), settings.require_faces_url()
-    analyzer = analyzer or _load_analyzer(site, settings)
-    analyzer.warm_up()
+    metrics = metrics or WorkerMetrics()
+    loaded = _LoadedAnalyzer(settings, analyzer)
+    loaded.fit(site)
     with transport.connect(frames_url) as frames, transport.connect(faces_url) as faces:
-        worker = build_worker(
-            site,
-            frames,
-            faces,
-            analyzer,
-            stop=stop,
-            shard=shard,
-            max_age_s=settings.max_age_s,
-            clock=clock,
-            metrics=metrics or WorkerMetrics(),
-            tuning=tuning or _tuning_for(settings),
-        )
-        worker.run()
+
+        def turn(site: Site, end: threading.Event) -> None:
+            build_worker(
+                site,
+                frames,
+                faces,
+                loaded.fit(site),
+                stop=end,
+                shard=shard,
+                max_age_s=settings.max_age_s,
+                clock=clock,
+                metrics=metrics,
+                tuning=tuning or _tuning_for(settings),
+                run_id=run_id,
+                room=room,
+            ).run()
+
+        follow_site(site, watch, stop, turn)
 
 
 def build_worker(
@@ -114,10 +132,13 @@ def build_worker(
     tuning: Tuning,
     clock: Callable[[], int] = time.time_ns,
     monotonic: Callable[[], float] = time.monotonic,
+    run_id: str = "",
+    room: str | None = None,
 ) -> Worker:
     """A worker that was not started yet; arguments as in `run_worker`."""
     index, count = shard
-    streams = [frames_stream(camera.id) for _, camera in site.cameras()][index::count]
+    cameras = [camera.id for its_room, camera in site.cameras() if room in {None, its_room.id}]
+    streams = [frames_stream(camera_id, run_id) for camera_id in cameras][index::count]
     frames = FramesQueue(frames_client, streams, consumer_name(), tuning.reclaim_idle_ms)
     held = Held()
     metrics.held.set_function(lambda: len(held))
@@ -155,14 +176,41 @@ def build_worker(
     )
 
 
-def _load_analyzer(site: Site, settings: Settings) -> Analyzer:
-    """The real networks; without permission the expression network's file is not even opened."""
-    return FaceAnalyzer.load(
-        settings.device,
-        models=site.models,
-        expression=site.rules.expression,
-        threads=settings.threads,
-    )
+class _LoadedAnalyzer:
+    """The analyzer of the site in force, loaded anew only when the site wants another.
+
+    Args:
+        settings: the device and its threads.
+        given: for tests: used whatever the site says.
+    """
+
+    def __init__(self, settings: Settings, given: Analyzer | None) -> None:
+        self._settings = settings
+        self._given = given
+        self._loaded: tuple[ModelChoices, bool, Analyzer] | None = None
+
+    def fit(self, site: Site) -> Analyzer:
+        """The analyzer, warmed up.
+
+        Without permission the expression network's file is not even opened.
+
+        Raises:
+            WeightsError: the weights are missing or damaged.
+        """
+        if self._loaded is not None:
+            models, expression, analyzer = self._loaded
+            if (models, expression) == (site.models, site.rules.expression):
+                return analyzer
+            self._loaded = None  # two at once need not fit into memory
+        analyzer = self._given or FaceAnalyzer.load(
+            self._settings.device,
+            models=site.models,
+            expression=site.rules.expression,
+            threads=self._settings.threads,
+        )
+        analyzer.warm_up()
+        self._loaded = site.models, site.rules.expression, analyzer
+        return analyzer
 
 
 def _tuning_for(settings: Settings) -> Tuning:

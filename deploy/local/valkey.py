@@ -93,6 +93,15 @@ class EmbeddedValkey(EmbeddedServer):
         """Where the server writes its messages."""
         return self.folder / "valkey.log"
 
+    def remembered_url(self) -> str | None:
+        """The url that `start` returned last, also while another process runs the server."""
+        try:
+            port = (self.folder / "port").read_text(encoding="utf-8").strip()
+            password = (self.folder / "password").read_text(encoding="utf-8").strip()
+        except OSError:
+            return None
+        return f"redis://:{password}@{LOOPBACK}:{port}/0"
+
     @property
     def _config(self) -> Path:
         return self.folder / "valkey.conf"
