@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol
 
 import av
 import numpy as np
 
-Value = TypeVar("Value")
+from deploy.simulator.camera_loop import CameraLoop
+
 STRIPS = 6  # the picture's number is painted as bits
 
 
@@ -78,32 +77,14 @@ class Serving(Protocol):
     async def stop(self) -> None: ...
 
 
-class CameraThread:
-    """An event loop in a thread of its own."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
-        self._thread.start()
-
-    def run(self, coroutine: Coroutine[Any, Any, Value]) -> Value:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(20)
-
-    def close(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop.close()
-
-
 @contextmanager
-def camera_thread(*servers: Serving) -> Iterator[CameraThread]:
+def camera_thread(*servers: Serving) -> Iterator[CameraLoop]:
     """Servers run inside; `run` speaks to them."""
-    thread = CameraThread()
-    try:
-        for server in servers:
-            thread.run(server.start())
-        yield thread
-    finally:
-        for server in servers:
-            thread.run(server.stop())
-        thread.close()
+    with CameraLoop() as loop:
+        try:
+            for server in servers:
+                loop.run(server.start())
+            yield loop
+        finally:
+            for server in servers:
+                loop.run(server.stop())

@@ -20,6 +20,7 @@ class Fault:
         description: one sentence.
         cause: what ingest should report while it lasts; empty where the stream goes on.
         transport: over which it makes sense.
+        passes: over as soon as it has begun; what comes after is a good camera again.
         closes_port: nobody listens.
         drops: all connections end when it begins.
         silent_at: requests that are answered only after the camera has healed.
@@ -39,6 +40,7 @@ class Fault:
     description: str
     cause: Cause | Literal[""] = ""
     transport: Literal["tcp", "udp"] = "tcp"
+    passes: bool = False
     closes_port: bool = False
     drops: bool = False
     silent_at: frozenset[Method] = frozenset()

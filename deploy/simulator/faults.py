@@ -41,10 +41,10 @@ FAULTS: Final[tuple[Fault, ...]] = (
     # --- the camera says nothing --------------------------------------------------------------
     Fault(
         name="never-answers",
-        description="The camera takes connections and answers no request.",
+        description="The camera's program hangs: it takes connections and says nothing.",
         cause="silent",
         silent_at=frozenset({"OPTIONS", "DESCRIBE", "SETUP", "PLAY"}),
-        drops=True,
+        stalls=True,
     ),
     Fault(
         name="silent-after-describe",
@@ -86,6 +86,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
         description="The camera drops its connections once.",
         cause="dropped",
         drops=True,
+        passes=True,
     ),
     Fault(
         name="other-size",
@@ -93,6 +94,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
         cause="dropped",
         drops=True,
         becomes="size",
+        passes=True,
     ),
     Fault(
         name="other-codec",
@@ -100,6 +102,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
         cause="dropped",
         drops=True,
         becomes="codec",
+        passes=True,
     ),
     Fault(
         name="other-rate",
@@ -107,11 +110,13 @@ FAULTS: Final[tuple[Fault, ...]] = (
         cause="dropped",
         drops=True,
         becomes="rate",
+        passes=True,
     ),
     Fault(
         name="size-in-stream",
         description="The resolution changes within the stream, at a key picture.",
         becomes="size",
+        passes=True,
     ),
     # --- packets ------------------------------------------------------------------------------
     Fault(
@@ -131,12 +136,14 @@ FAULTS: Final[tuple[Fault, ...]] = (
         description="The RTP time stamps jump 10 s back.",
         cause="time_jump",
         stamps_jump_s=-10.0,
+        passes=True,
     ),
     Fault(
         name="stamps-jump-ahead",
         description="The RTP time stamps jump 5 h ahead.",
         cause="time_jump",
         stamps_jump_s=5 * _HOUR_S,
+        passes=True,
     ),
     Fault(
         name="stamps-frozen",
@@ -154,6 +161,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
         name="burst",
         description="The stream stops for 3 s; what was held back then comes at once.",
         holds_s=3.0,
+        passes=True,
     ),
     # --- pictures -----------------------------------------------------------------------------
     Fault(

@@ -33,6 +33,9 @@ class GuardedCameras(Cameras, Protocol):
     def logins(self) -> Mapping[str, Login]:
         """Who may see which mount; the others are open."""
 
+    def note(self, what: str, mount: str) -> None:
+        """A client's request came, or the client left."""
+
     async def until_answered(self, method: str) -> None:
         """Wait while the cameras' fault is not to answer this."""
 
@@ -55,6 +58,7 @@ class Connection:
         self._session = secrets.token_hex(8)
         self._wire: Wire | None = None
         self._player: asyncio.Task[None] | None = None
+        self._mount = ""
 
     async def serve(self) -> None:
         """Answer requests until the client goes, tears down, is too slow, or the film ends."""
@@ -62,6 +66,7 @@ class Connection:
         try:
             await requests
         finally:
+            self._cameras.note("left", self._mount)
             requests.cancel()
             self._writer.transport.abort()  # before any wait: the server may cancel us there
             if self._player is not None:
@@ -76,6 +81,8 @@ class Connection:
         try:
             while True:
                 request = await read_request(self._reader)
+                self._mount = request.mount
+                self._cameras.note(request.method, self._mount)
                 await self._cameras.until_answered(request.method)
                 goes_on = await self._answer(request)
                 await self._writer.drain()

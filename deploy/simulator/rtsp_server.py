@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import structlog
 
@@ -23,9 +24,24 @@ from deploy.simulator.rtsp_login import Login
 from deploy.simulator.tls import self_signed_context
 
 LOOPBACK: Final = "127.0.0.1"
+JOURNAL_ENTRIES: Final = 1000
 _NOTHING: Final[Mapping[Any, Any]] = MappingProxyType({})
 
 _log = structlog.get_logger(__name__)
+
+
+class JournalEntry(NamedTuple):
+    """What a client did.
+
+    Attributes:
+        at_s: Unix time.
+        what: its request's method; "left" when it had gone.
+        mount: what it asked for.
+    """
+
+    at_s: float
+    what: str
+    mount: str
 
 
 class RtspServer:
@@ -76,6 +92,7 @@ class RtspServer:
         self._healed = asyncio.Event()
         self._connections: dict[Connection, asyncio.Task[None]] = {}
         self._started_at_ns: int | None = None
+        self.journal: deque[JournalEntry] = deque(maxlen=JOURNAL_ENTRIES)
 
     @property
     def started_at_ns(self) -> int:
@@ -141,6 +158,10 @@ class RtspServer:
             await self._listener.open(self._serve)
         if healed.becomes and healed.drops:
             self.drop_clients()
+
+    def note(self, what: str, mount: str) -> None:
+        """A client's request came, or the client left."""
+        self.journal.append(JournalEntry(time.time(), what, mount))
 
     async def until_answered(self, method: str) -> None:
         """Wait while the cameras' fault is not to answer this."""

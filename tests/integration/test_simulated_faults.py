@@ -12,10 +12,11 @@ from pathlib import Path
 import av
 import pytest
 
+from deploy.simulator.camera_loop import CameraLoop
 from deploy.simulator.fault import Fault
 from deploy.simulator.faults import FAULTS, fault_named
 from deploy.simulator.rtsp_server import RtspServer
-from tests.fixtures_cameras import CameraThread, camera_thread, numbered_film
+from tests.fixtures_cameras import camera_thread, numbered_film
 from tests.integration.bare_rtsp import bare_client
 
 SHORT = (1.5, 1.5)
@@ -34,7 +35,7 @@ def films(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @contextmanager
-def camera(films: dict[str, Path]) -> Iterator[tuple[RtspServer, CameraThread]]:
+def camera(films: dict[str, Path]) -> Iterator[tuple[RtspServer, CameraLoop]]:
     others = {change: films[change] for change in ("size", "codec", "rate")}
     server = RtspServer({"door": films["usual"]}, loop=True, others=others)
     with camera_thread(server) as thread:
@@ -154,7 +155,7 @@ def test_frozen_stamps_and_none_at_all(films: dict[str, Path]) -> None:
         assert set(sent_stamps(server, thread, None)) == {0}
 
 
-def sent_stamps(server: RtspServer, thread: CameraThread, fault: Fault | None) -> list[int]:
+def sent_stamps(server: RtspServer, thread: CameraLoop, fault: Fault | None) -> list[int]:
     """RTP time stamps of 60 pictures, a fault beginning after the 20th; unwrapped."""
     with bare_client(server) as client:
         stamps = [client.stamp()]
