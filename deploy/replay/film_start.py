@@ -41,6 +41,6 @@ def _local(time: dt.datetime, zone: ZoneInfo, text: str) -> dt.datetime:
         )
     raise ReplayRequestError(
         f"--start {text}: on that day the clocks in {zone.key} were put back, so this time came "
-        f"twice: write {first.isoformat('minutes')} for the first or "
-        f"{second.isoformat('minutes')} for the second"
+        f"twice: write {first.isoformat(timespec='minutes')} for the first or "
+        f"{second.isoformat(timespec='minutes')} for the second"
     )
