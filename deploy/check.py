@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import shutil
-import socket
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from deploy.check_cameras import Progress, check_cameras
 from deploy.check_servers import check_database, check_redis
 from deploy.finding import Finding, Verdict
 from deploy.local.stack import state_folder
-from ingest.camera_url import film_path
-from schemas.errors import FacePoseError, SiteFileError
+from schemas.errors import SiteFileError
 from schemas.settings import Settings
-from schemas.site import Camera, Site
+from schemas.site import Site
 from schemas.site_file import load_site
 from workers import choices, weights
 from workers.engines import cpu_has_bf16
@@ -29,16 +26,18 @@ from workers.gpu import has_cuda
 from workers.user_weights import USER_FILES, read_user_weights
 
 LEAST_FREE_GB: Final = 2.0
-RTSP_PORT: Final = 554
-CONNECT_TIMEOUT_S: Final = 5.0
-CAMERAS_AT_ONCE: Final = 32  # each may take the whole time-out to stay silent
 
 STYLES: Final[dict[Verdict, str]] = {"ok": "green", "warning": "yellow", "failed": "red"}
 
 
 def run_check(site_path: Path, settings: Settings, console: Console) -> bool:
     """Print all findings; returns whether nothing failed."""
-    findings = list(_findings(site_path, settings))
+    with console.status("reading the site file …") as status:
+
+        def progress(done: int, cameras: int) -> None:
+            status.update(f"looking at the cameras: {done} of {cameras} …")
+
+        findings = list(_findings(site_path, settings, progress))
     table = Table("what", "verdict", "finding", title=escape(f"facepose check {site_path.name}"))
     for finding in findings:
         verdict = f"[{STYLES[finding.verdict]}]{finding.verdict}[/]"
@@ -58,14 +57,14 @@ def conclusion(findings: Sequence[Finding], site_path: Path) -> str:
     return f"Ready{heeded}. Start with: facepose up {site_path}"
 
 
-def _findings(site_path: Path, settings: Settings) -> Iterator[Finding]:
+def _findings(site_path: Path, settings: Settings, progress: Progress) -> Iterator[Finding]:
     try:
         site = load_site(site_path)
     except SiteFileError as exc:
         yield Finding("site file", "failed", str(exc))
         return
     yield from check_site(site)
-    yield from check_cameras([camera for _room, camera in site.cameras()], site_path.parent)
+    yield from check_cameras(site, site_path.parent, settings, progress)
     yield check_weights(site)
     yield check_device(settings)
     yield from check_precision(site)
@@ -94,43 +93,6 @@ def check_site(site: Site) -> Iterator[Finding]:
                 "no calibration: its scores will be NULL (no_calibration); add "
                 "`calibration: {yaw_deg: …, pitch_deg: …}` to the camera or its seats",
             )
-
-
-def check_cameras(cameras: Sequence[Camera], folder: Path) -> Iterator[Finding]:
-    """As `check_camera` for each, at once, in their order."""
-    with ThreadPoolExecutor(CAMERAS_AT_ONCE) as pool:
-        yield from pool.map(lambda camera: check_camera(camera, folder), cameras)
-
-
-def check_camera(camera: Camera, folder: Path) -> Finding:
-    """Whether the film is there, or the camera's port answers; not what it shows."""
-    what = f"camera {camera.id}"
-    try:
-        url = camera.resolved_url()
-    except FacePoseError as exc:
-        return Finding(what, "failed", str(exc))
-    if camera.is_film:
-        film = film_path(url, folder)
-        if film.is_file():
-            return Finding(what, "ok", "film found")
-        return Finding(what, "failed", f"there is no film at {film}: correct its url")
-    return _check_port(what, url)
-
-
-def _check_port(what: str, url: str) -> Finding:
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port or RTSP_PORT
-    except ValueError:  # its text may repeat the url, and with it the password
-        return Finding(what, "failed", "its url has no readable host and port: correct it")
-    if not host:
-        return Finding(what, "failed", "its url names no host: write rtsp://HOST/PATH")
-    try:
-        socket.create_connection((host, port), CONNECT_TIMEOUT_S).close()
-    except (OSError, UnicodeError) as exc:
-        hint = "is it switched on, and may this machine reach it?"
-        return Finding(what, "failed", f"{host}:{port} does not answer ({exc}): {hint}")
-    return Finding(what, "ok", f"{host}:{port} answers")
 
 
 def check_weights(site: Site) -> Finding:

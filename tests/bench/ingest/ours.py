@@ -61,6 +61,8 @@ def more() -> dict[str, object]:
         "packets": sum(report.packets for report in reports),
         "decoded": sum(report.decoded for report in reports),
         "decoding": reports[0].decoding,
+        "refused": sum((Counter(report.refused) for report in reports), Counter()),
+        "ended": sum((Counter(report.ended) for report in reports), Counter()),
         "stage_s": dict(stages),
     }
 
