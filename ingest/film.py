@@ -99,11 +99,13 @@ class FilmSource:
                 self._state.tell_decoding("all", "software")
                 self._fuse.light(HLS_SILENCE_S)
                 for packet in container.demux(stream):
+                    self._fuse.light(HLS_SILENCE_S)
                     self._state.received(packet.size)
                     yield from self._decoded(packet)
         except av.error.FFmpegError as exc:
             if not self._spec.is_film:
-                raise explain(exc) from None  # av's own text holds the url with its password
+                # `from None`: av's own text holds the url with its password
+                raise explain(exc, self._spec, in_silence=self._fuse.is_burnt) from None
             raise CameraError(
                 f"{self._what} cannot be played: {exc.strerror}", "unusable", slowly=True
             ) from exc

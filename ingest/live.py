@@ -60,7 +60,7 @@ class LiveSource:
                 yield from connection.frames()
         except av.error.FFmpegError as exc:
             # `from None`: av's own text holds the url with its password
-            raise explain(exc, in_silence=self._fuse.is_burnt) from None
+            raise explain(exc, self._spec, in_silence=self._fuse.is_burnt) from None
         except StandstillError:
             self._by_arrival = True
             raise

@@ -17,6 +17,7 @@ from av.container import InputContainer
 from ingest.camera_spec import CameraSpec
 from ingest.errors import CameraError, Cause
 from ingest.fuse import Fuse
+from ingest.knock import is_distrusted
 
 # Nobody here needs the frame rate that FFmpeg would guess from the first second or two: the first
 # picture is there .8 s after the start instead of 1.5 to 2.1 s (key frames once a second).
@@ -95,15 +96,26 @@ _REASONS: Final[dict[type[av.error.FFmpegError], tuple[str, Cause]]] = {
 }
 
 
-def explain(error: av.error.FFmpegError, *, in_silence: bool = False) -> CameraError:
+def explain(
+    error: av.error.FFmpegError, spec: CameraSpec, *, in_silence: bool = False
+) -> CameraError:
     """The error for people, without the url that av puts into its own text.
 
     Args:
         error: from av.
+        spec: the camera.
         in_silence: the time-out had run out; av tells that as one of several errors.
     """
     if in_silence:
         return CameraError(SILENT, "silent")
+    is_verified = spec.verify_tls and spec.url.startswith(("rtsps:", "https:"))
+    if is_verified and is_distrusted(spec.url, trusted_certificates()):
+        return CameraError(
+            "the camera's certificate is not trusted: name a file that holds it in SSL_CERT_FILE, "
+            "or set `verify_tls: false` for this camera",
+            "untrusted",
+            slowly=True,
+        )
     if isinstance(error, av.error.HTTPUnauthorizedError):
         return CameraError("the camera refuses user or password (401)", "unauthorized", slowly=True)
     if isinstance(error, av.error.HTTPNotFoundError):

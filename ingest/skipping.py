@@ -68,7 +68,7 @@ class Skipper:
             self._waits_for_key = True
             return False
         if self._spacing_ns and is_disposable(packet, self._codec):
-            wanted = self._sampler.would_want(pts_ns, self._spacing_ns)
+            wanted = self._is_sampled(pts_ns)
             self._left_out["disposable"] += not wanted
             return wanted
         return True
@@ -108,6 +108,12 @@ class Skipper:
             return False
         next_key_ns = self._key_pts_ns + self._group_ns
         return not self._sampler.is_due_before(next_key_ns - self._spacing_ns // 2)
+
+    def _is_sampled(self, pts_ns: int) -> bool:
+        """Whether a picture that no other needs is the one that will be sampled."""
+        if self._is_reordered:  # it comes before others that are shown earlier
+            return self._sampler.would_want(pts_ns, self._spacing_ns)
+        return self._sampler.is_due_before(pts_ns + self._spacing_ns // 2)
 
     def _is_one_a_group(self) -> bool:
         return self._group_ns <= self._sampler.interval_ns + self._spacing_ns

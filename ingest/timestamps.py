@@ -52,7 +52,9 @@ class AnchoredClock:
         """
         step_ns = self._utc_ns() - self.now_ns()
         if abs(step_ns) > CLOCK_STEP_NS:
-            raise TimeBreakError(f"this machine's clock was stepped by {step_ns / NS:+.1f} s")
+            raise TimeBreakError(
+                f"this machine's clock was stepped by {step_ns / NS:+.1f} s", "clock_step"
+            )
 
 
 class StreamClock:
@@ -117,7 +119,7 @@ class StreamClock:
         if late_ns < -PTS_AHEAD_NS:
             raise TimeBreakError(f"the camera's time stamps jumped ahead by {-late_ns / NS:.1f} s")
         if late_ns > BEHIND_NS:
-            raise TimeBreakError(f"the stream lags {late_ns / NS:.0f} s behind")
+            raise TimeBreakError(f"the stream lags {late_ns / NS:.0f} s behind", "behind")
 
     def _remember(self, arrival_ns: int, offset_ns: int) -> None:
         """Sliding-window minimum: the deque's left end is the smallest offset of the window."""

@@ -164,6 +164,24 @@ def test_the_grid_meets_the_key_frames_though_the_first_one_has_no_time() -> Non
     assert sampled[:4] == [5, 10, 15, 20]
 
 
+@given(steps_ms=st.lists(st.integers(1, 200), min_size=30, max_size=200))
+def test_pictures_that_come_unevenly_are_sampled_all_the_same(steps_ms: list[int]) -> None:
+    """As MJPEG that is dated by arrival: each stands alone, and bursts come between pauses."""
+    sampler = Sampler(5)
+    skipper = Skipper(sampler, "mjpeg")
+    packet = coded("mjpeg", 1, 0)[0].packet()
+    pts_ns, sampled, decoded = 0, [], 0
+    for step_ms in steps_ms:
+        pts_ns += step_ms * 1_000_000
+        if skipper.needs(packet, pts_ns):
+            decoded += 1
+            if sampler.wants(pts_ns):
+                sampled.append(pts_ns / 1e6)
+
+    assert np.diff(sampled, append=pts_ns / 1e6).max() <= 200 + 2 * 200
+    assert len(sampled) >= sum(steps_ms) / 1000 * 5 / 2 - 2
+
+
 def test_a_key_frame_that_does_not_come_costs_one_group_and_is_not_trusted_again() -> None:
     units = list(coded("libx264", 25, 0))
     longer = coded("libx264", 50, 0)  # from here on the groups are twice as long
