@@ -18,6 +18,7 @@ from ingest.dating import Dating
 from ingest.errors import CameraError
 from ingest.frozen import FrozenPicture
 from ingest.fuse import Fuse
+from ingest.opening import SILENT
 from ingest.sampler import Sampler
 from ingest.skipping import Skipper
 from ingest.source import HostClocks, TimedFrame, Wait
@@ -114,10 +115,14 @@ class Connection:
         began_s = thread_time()
         for packet in chain((first,), self._container.demux(self._stream)):
             self._state.spend("network", thread_time() - began_s)
+            if self._fuse.is_burnt:
+                # Before it raises, FFmpeg hands out the picture that its parser held back: that
+                # came 4.5 s ago, and the next read would wait as long again.
+                raise CameraError(SILENT, "silent")
             if packet is not None and packet.size:
-                self._fuse.light(SILENCE_S)
                 self._state.received(packet.size)
                 yield packet
+            self._fuse.light(SILENCE_S)  # now: what is done with a picture is not the camera's time
             began_s = thread_time()
 
     def _decoded(self, packet: av.Packet[VideoStream]) -> list[av.VideoFrame]:

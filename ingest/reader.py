@@ -158,11 +158,13 @@ class CameraReader:
         switched on again is seen within seconds.
         """
         end_ns = self._clocks.monotonic_ns() + int(wait_s * NS)
-        is_away = False
+        knocks = not self._spec.is_film and wait_s > KNOCK_EVERY_S
+        # At once: a camera that is back before the first look would seem never to have been away.
+        is_away = knocks and not answers_knock(self._spec.url)
         while (left_s := (end_ns - self._clocks.monotonic_ns()) / NS) > 0:
             if self._wait(min(left_s, KNOCK_EVERY_S)) or left_s <= KNOCK_EVERY_S:
                 return
-            if self._spec.is_film:
+            if not knocks:
                 continue
             answers = answers_knock(self._spec.url)
             if answers and is_away:

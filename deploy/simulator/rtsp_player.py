@@ -83,13 +83,15 @@ class Player:
             self._muxer.close()
 
     def _pictures(self) -> Iterator[AccessUnit]:
-        """The film's pictures from now on; those of another film once the camera has changed."""
+        """The film's pictures from now on; once it has changed the other's, from a key picture."""
+        from_s = self._cameras.position_s()
         while True:
             self._film = self._cameras.films[self._mount]
-            for unit in self._film.schedule(self._cameras.position_s(), self._cameras.on_end):
-                yield unit
-                if self._film is not self._cameras.films[self._mount]:
+            for unit in self._film.schedule(from_s, self._cameras.on_end):
+                if unit.is_key and self._film is not self._cameras.films[self._mount]:
+                    from_s = unit.due_s
                     break
+                yield unit
             else:
                 return
 
