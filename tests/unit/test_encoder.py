@@ -9,7 +9,7 @@ import pytest
 import simplejpeg
 from numpy.typing import NDArray
 
-from ingest.encoder import EXPAND_CHROMA, EXPAND_LUMA, encode_picture
+from ingest.encoder import CHROMA, LUMA, Stretch, encode_picture, stretched
 from ingest.errors import PictureError
 
 RGB = NDArray[np.uint8]
@@ -104,10 +104,28 @@ def test_reading_bt709_planes_as_bt601_would_be_wrong() -> None:
     )
 
 
-def test_the_tables_map_black_white_and_grey() -> None:
-    assert (EXPAND_LUMA[16], EXPAND_LUMA[235], EXPAND_LUMA[0], EXPAND_LUMA[255]) == (0, 255, 0, 255)
-    assert EXPAND_CHROMA[128] == 128
-    assert (EXPAND_CHROMA[16], EXPAND_CHROMA[240]) == (0, 255)
+LEVELS = np.arange(256, dtype=np.uint8)[None]
+
+
+def test_black_white_and_grey_are_stretched_to_black_white_and_grey() -> None:
+    luma, chroma = stretched(LEVELS, LUMA)[0], stretched(LEVELS, CHROMA)[0]
+    assert (luma[16], luma[235], luma[0], luma[255]) == (0, 255, 0, 255)
+    assert chroma[128] == 128
+    assert (chroma[16], chroma[240]) == (0, 255)
+
+
+@pytest.mark.parametrize(
+    ("stretch", "low", "high", "zero", "full_zero"),
+    [(LUMA, 16, 235, 16, 0), (CHROMA, 16, 240, 128, 128)],
+)
+@pytest.mark.parametrize("width", [1, 256, 1000])
+def test_every_level_is_stretched_exactly(
+    stretch: Stretch, low: int, high: int, zero: int, full_zero: int, width: int
+) -> None:
+    # In rows of several widths and with line padding: vector units take long rows another way.
+    plane = np.resize(LEVELS, (256, width + 24))[:, :width]
+    exact = (plane.astype(np.float64) - zero) * 255 / (high - low) + full_zero
+    assert np.array_equal(stretched(plane, stretch), np.clip(np.rint(exact), 0, 255))
 
 
 @pytest.mark.parametrize("pixel_format", ["rgb24", "bgra", "gbrp", "nv12", "yuvj420p", "yuvj422p"])
