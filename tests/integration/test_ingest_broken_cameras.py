@@ -125,7 +125,7 @@ def test_one_bad_camera_does_not_stop_another(valkey: LocalValkey, tmp_path: Pat
         good = "{id: c1, url: film.mp4, loop: true, analysis_fps: 5}"
         with running_ingest(site_of(bad, good), valkey.url, folder=tmp_path):
             wait_for(
-                lambda: any("no usable" in status.reason for status in seen.statuses("bad")),
+                lambda: any("silent" in status.reason for status in seen.statuses("bad")),
                 "the silent camera to be noticed",
             )
             frames = seen.frames()
