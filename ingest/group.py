@@ -67,7 +67,7 @@ class CameraGroup:
     def _arrange(self) -> None:
         """Let go of readers that have ended as asked, and start those that are missing."""
         for camera_id, reader in list(self._running.items()):
-            if self._wanted.get(camera_id) != reader.spec and not reader.is_alive:
+            if reader.is_leaving and not reader.is_alive:
                 del self._running[camera_id]
                 self._shown = tuple(self._running.values())  # first: no film seems to have ended
                 self._part_with(reader)

@@ -46,7 +46,7 @@ class GroupManager:
         self._command = tuple(command)
         self._wanted_groups = wanted_groups
         self._clock = clock
-        self._cores = cores or len(os.sched_getaffinity(0))
+        self._cores = cores or _usable_cores()
         self._specs: dict[str, CameraSpec] = {}
         self._finished: dict[str, CameraSpec] = {}  # films that came to their end
         self._grouping = Grouping()
@@ -209,3 +209,8 @@ def _is_gone(child: GroupChild, time_is_up: bool) -> bool:
         child.kill()
         return True
     return False
+
+
+def _usable_cores() -> int:
+    """Those that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -74,6 +74,11 @@ class RunningReader:
         return self._thread.is_alive()
 
     @property
+    def is_leaving(self) -> bool:
+        """Whether it was asked to end."""
+        return self._leave_by_ns is not None
+
+    @property
     def misses_frames_server(self) -> bool:
         """Whether the frames server did not take its newest frame."""
         return self._rest.is_failing and self.state.is_up
@@ -97,7 +102,7 @@ class RunningReader:
         """The camera's condition; a reader that died or does not end in time is overdue."""
         report = self.state.report()
         overdue_s = max(report.overdue_s, self._overstayed_s() if self.is_alive else 0.0)
-        if not self.is_alive and self._leave_by_ns is None and not self.state.ended:
+        if not (self.is_alive or self.is_leaving or self.state.ended):
             overdue_s = max(overdue_s, 1.0)  # it died of a bug; its traceback stands in the log
         return msgspec.structs.replace(report, overdue_s=overdue_s)
 

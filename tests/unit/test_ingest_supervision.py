@@ -34,10 +34,13 @@ class StuckReader:
     def __init__(self, clock: Clock) -> None:
         self.state = CameraState("r1", "c1", clock)
         self.log = MinuteLog(clock, camera="c1")
+        self.promise_s = 12.0
+        self.gave_its_word = threading.Event()
         self.released = threading.Event()
 
     def run(self) -> None:
-        self.state.alive(12.0)
+        self.state.alive(self.promise_s)
+        self.gave_its_word.set()
         self.released.wait(30)
 
 
@@ -61,18 +64,23 @@ def running(reader: StuckReader, clock: Clock) -> RunningReader:
 
 def test_a_reader_that_gives_no_sign_of_life_is_overdue(stuck: StuckReader, clock: Clock) -> None:
     reader = running(stuck, clock)
-    while stuck.state.overdue_s() == 0:  # until it has given its word
-        time.sleep(0.001)
+    stuck.gave_its_word.wait(10)
     assert reader.report().overdue_s == 0
     clock.now_ns += 13 * NS
 
     assert reader.report().overdue_s == pytest.approx(1)
 
 
-def test_a_reader_that_does_not_leave_in_time_is_overdue(stuck: StuckReader, clock: Clock) -> None:
+@pytest.mark.parametrize(("promise_s", "limit_s"), [(1, 6), (30, 30)])
+def test_a_reader_that_does_not_leave_in_time_is_overdue(
+    stuck: StuckReader, clock: Clock, promise_s: float, limit_s: float
+) -> None:
+    stuck.promise_s = promise_s
     reader = running(stuck, clock)
+    stuck.gave_its_word.wait(10)
     reader.leave()
-    clock.now_ns += 5 * NS
+    stuck.state.alive(100)  # a word given later does not count
+    clock.now_ns += int((limit_s - 1) * NS)
     assert reader.report().overdue_s == 0
     clock.now_ns += 3 * NS
 
