@@ -33,7 +33,7 @@ def follow_site(
         is_ready: whether a new site can be served already; asked every second until it can.
     """
     while True:
-        end = threading.Event()
+        end = _TurnEnd(stop)
         follower = _Follower(watch, stop, end, is_ready)
         follower.start()
         try:
@@ -44,6 +44,22 @@ def follow_site(
         if stop.is_set() or follower.found is None:
             return
         site = follower.found
+
+
+class _TurnEnd(threading.Event):
+    """Set when a turn is over; also asks the wish to stop, which may note that it is asked."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        super().__init__()
+        self._stop_wish = stop
+
+    def is_set(self) -> bool:
+        """Whether the turn is over."""
+        return self._stop_wish.is_set() or super().is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait so many seconds at most; whether the turn is over."""
+        return self.is_set() or super().wait(timeout)
 
 
 class _Follower(threading.Thread):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.stop_wish import StopWish
 from schemas.site import Site
 from schemas.site_file import load_site
 from schemas.site_following import follow_site
@@ -100,6 +101,24 @@ def test_without_a_watch_only_the_wish_to_stop_ends_it(path: Path) -> None:
     follow_site(load_site(path), None, stop, turns)
 
     assert turns.served == [5]
+
+
+def test_a_turn_that_asks_for_its_end_asks_for_the_wish_to_stop(path: Path) -> None:
+    """A service's health is told by whether its loop asks for that wish."""
+    now_s = 100.0
+    stop = StopWish(lambda: now_s)
+
+    def turn(_site: Site, end: threading.Event) -> None:
+        nonlocal now_s
+        now_s += 50
+        assert stop.silence_s() == (50, False)
+        assert not end.is_set()
+        assert stop.silence_s() == (0, True)
+        now_s += 50
+        assert not end.wait(0.01)
+        assert stop.silence_s() == (0, True)
+
+    follow_site(load_site(path), None, stop, turn)
 
 
 def test_an_error_of_a_turn_ends_the_follower_and_is_raised(path: Path) -> None:
