@@ -6,6 +6,7 @@ arrival: worse by the network's jitter, but never wrong by hours.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Final
 
 import av
@@ -32,6 +33,7 @@ class Dating:
         self._moved_ns: int | None = None  # arrival of the packet that last moved time on
         self._stuck = 0
         self._mapped_ns = 0
+        self._time_base: Fraction | None = None  # av makes a new one each time it is asked
 
     def date(self, packet: av.Packet[av.VideoStream], arrival_ns: int) -> int | None:
         """The packet's time in the stream; None: it has none.
@@ -41,7 +43,9 @@ class Dating:
         """
         if self.by_arrival:
             return arrival_ns
-        pts_ns = None if packet.pts is None else to_ns(packet.pts, packet.time_base)
+        if self._time_base is None:
+            self._time_base = packet.time_base
+        pts_ns = None if packet.pts is None else to_ns(packet.pts, self._time_base)
         self._watch(pts_ns, arrival_ns)
         if pts_ns is not None:
             self._clock.observe(pts_ns, arrival_ns)
@@ -57,9 +61,9 @@ class Dating:
         if self.by_arrival:
             is_new, self._mapped_ns = arrival_ns > self._mapped_ns, arrival_ns
             return (arrival_ns, arrival_ns) if is_new else None
-        if image.pts is None or image.time_base is None:
+        if image.pts is None or self._time_base is None:
             return None
-        pts_ns = to_ns(image.pts, image.time_base)
+        pts_ns = to_ns(image.pts, self._time_base)
         captured_at = self._clock.captured_at(pts_ns)
         return None if captured_at is None else (pts_ns, captured_at)
 
