@@ -19,6 +19,9 @@ from schemas.messages import Frame
 
 ALIVE_S: Final = 12.0
 KNOCK_EVERY_S: Final = 1.5
+# An attempt at a silent camera lasts 4.5 s, in which it is seen to come back; so the waits between
+# attempts may be short, and yet it has one client in 6 s.
+SILENT_WAIT_S: Final = 2.0
 # Encoding, and a frames server whose time-outs and retry are all used up.
 HAND_ON_LIMIT_S: Final = 20.0
 
@@ -136,6 +139,8 @@ class CameraReader:
         if self._up_since_ns is not None:
             held_s = (self._clocks.monotonic_ns() - self._up_since_ns) / NS
         wait_s = self._backoff.next_wait_s(held_s, slowly=error.slowly)
+        if error.cause == "silent":
+            wait_s = min(wait_s, SILENT_WAIT_S)
         self.state.go_down(str(error), error.cause)
         self.state.connection_ended(error.cause)
         self.state.alive(wait_s + ALIVE_S)
