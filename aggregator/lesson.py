@@ -29,7 +29,7 @@ from aggregator.results import (
 from aggregator.rows import Rows
 from aggregator.score import Reason, is_scored
 from aggregator.windows import MinuteSums, WindowSums
-from schemas.messages import Recording, RoomPlan
+from schemas.messages import RecordedMeeting, RoomPlan
 
 MINUTE_S = 60
 Sightings = Mapping[str, Sequence[Sighting]]  # by place, over all cameras
@@ -47,7 +47,7 @@ def open_meeting(plan: RoomPlan, second: int, planned: Planned | None) -> Meetin
     )
 
 
-def open_recording(plan: RoomPlan, recording: Recording) -> Meeting:
+def open_recording(plan: RoomPlan, recording: RecordedMeeting) -> Meeting:
     """The meeting of a run: it is held whether or not anybody is seen in the film."""
     return _new_meeting(
         plan,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import msgspec
 
 from aggregator.errors import UnknownPlaceError
-from schemas.messages import CameraPlan, Direction, Lesson, Recording, RoomPlan, SeatPlan
+from schemas.messages import CameraPlan, Direction, Lesson, RecordedMeeting, RoomPlan, SeatPlan
 from schemas.site import WEEKDAYS, Calibration, Camera, Room, Site, TimetableRule
 
 
@@ -17,7 +17,7 @@ def build_plan(
     mask_bits: Mapping[str, int],
     at_ns: int,
     run_id: str = "",
-    recording: Recording | None = None,
+    recording: RecordedMeeting | None = None,
 ) -> RoomPlan:
     """The plan of `room`, in force from `at_ns` on.
 

@@ -188,7 +188,7 @@ class Lesson(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     valid_until: str = ""  # last day, inclusive
 
 
-class Recording(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class RecordedMeeting(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The one meeting of a recording's run: from the film's first second to its last."""
 
     start: Annotated[int, msgspec.Meta(ge=0)]  # Unix seconds
@@ -207,7 +207,7 @@ class RoomPlan(Message, frozen=True):
     cameras: tuple[CameraPlan, ...]
     lessons: tuple[Lesson, ...] = ()
     window_s: int = 10
-    recording: Recording | None = None  # of a run; live rooms have none
+    recording: RecordedMeeting | None = None  # of a run; live rooms have none
     run_id: str = ""
 
 

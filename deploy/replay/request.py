@@ -11,7 +11,7 @@ from pathlib import Path
 from deploy.replay.errors import ReplayRequestError
 from ingest.recorded_films import RecordedCamera, length_ns
 from ingest.timestamps import NS
-from schemas.messages import Recording
+from schemas.messages import RecordedMeeting
 from schemas.site import Camera, Room, Site
 
 
@@ -46,9 +46,11 @@ class ReplayRequest:
         )
 
     @property
-    def recording(self) -> Recording:
+    def recording(self) -> RecordedMeeting:
         """The meeting, as the room's log tells of it."""
-        return Recording(start=self.start_ns // NS, class_id=self.class_id, activity=self.activity)
+        return RecordedMeeting(
+            start=self.start_ns // NS, class_id=self.class_id, activity=self.activity
+        )
 
 
 def read_request(

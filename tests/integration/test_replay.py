@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from deploy.replay.errors import ReplayTakenError
+from ingest import replay
 from schemas.streams import faces_stream, frames_stream
 from tests.fixtures_analyzer import StandInAnalyzer
 from tests.fixtures_films import frame_number, write_film
@@ -99,7 +100,7 @@ def test_nothing_of_a_run_that_is_over_is_left_on_the_servers(school, other_film
     assert school.faces.keys("*") == []
 
 
-@pytest.mark.parametrize("policy", ["demo", "eu"])
+@pytest.mark.parametrize("policy", ["demo", pytest.param("eu", marks=pytest.mark.slow)])
 def test_a_replay_that_was_stopped_goes_on_and_ends_with_the_same_rows(school, film, policy):
     school = school(policy=policy)
     request = school.request(film, start=RECENT)
@@ -151,6 +152,7 @@ def test_a_frames_server_that_starts_again_empty_costs_no_frame(school, film, fr
     assert school.dump(ROWS) == undisturbed
 
 
+@pytest.mark.slow
 def test_a_slow_worker_and_many_give_the_same_rows(school, film):
     school = school("c1", "c2")
     films = (f"c1={film}", f"c2={film.parent / 'short.mp4'}")
@@ -210,6 +212,38 @@ def test_a_live_room_beside_a_replay_is_left_alone(school, film):
 def live_streams(school: ReplaySchool) -> list[object]:
     streams = ((school.faces, faces_stream("r1")), (school.frames, frames_stream("c1")))
     return [(c.xinfo_stream(n), c.xinfo_groups(n), c.xrange(n)) for c, n in streams]
+
+
+class EmptyRoom(StandInAnalyzer):
+    """Sees nobody."""
+
+    def analyze(self, images, views=None):
+        return [[] for _ in super().analyze(images, views)]
+
+
+def test_a_film_with_nobody_in_it_is_a_meeting_without_participations(school, film):
+    school = school()
+    assert school.replay(school.request(film), Threads(school.site, [EmptyRoom()]))
+    assert school.one("SELECT status FROM meetings") == ("held",)
+    assert school.one("SELECT n_present, coverage FROM meeting_summaries") == (0, 0)
+    assert school.one("SELECT count(*) FROM participations") == (0,)
+
+
+def test_an_aggregator_that_is_away_is_waited_for(school, film, monkeypatch):
+    monkeypatch.setattr(replay, "MAX_LOG_ENTRIES", 40)
+    school = school()
+    request = school.request(film)
+    entries: list[int] = []
+
+    def stop_when_it_stands() -> None:
+        entries.append(school.faces.xlen(faces_stream("r1", request.run_id)))
+        if entries[-3:] == entries[-1:] * 3 and entries[-1] > 40:
+            school.stop.set()
+
+    threads = Threads(school.site, aggregates=False)
+    threads.on_watch = stop_when_it_stands
+    assert not school.replay(request, threads)
+    assert entries[-1] < 60  # all of the film would be more than 200
 
 
 def test_only_one_process_sends_a_recording(school, film):

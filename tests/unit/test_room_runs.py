@@ -19,7 +19,7 @@ from aggregator.rows import (
     ParticipationSummaryRow,
     Rows,
 )
-from schemas.messages import CameraStatus, EndOfStream, FrameFaces, Recording, RoomMessage
+from schemas.messages import CameraStatus, EndOfStream, FrameFaces, RecordedMeeting, RoomMessage
 from schemas.site import Retention, Site
 from tests.unit import room_log
 from tests.unit.room_log import NS, START, Scene
@@ -35,7 +35,7 @@ def of_run(message: RoomMessage) -> RoomMessage:
 
 def run_plan(**changes: object):
     plan = room_log.plan(seats=6, cameras=changes.pop("cameras", ("cam-1",)), **changes)
-    recording = Recording(start=START, class_id="7a", activity="lecture")
+    recording = RecordedMeeting(start=START, class_id="7a", activity="lecture")
     return msgspec.structs.replace(plan, recording=recording, run_id=RUN)
 
 
@@ -177,7 +177,7 @@ def test_the_plan_of_a_run_leaves_the_timetable_out():
         }
     )
     room, bits = site.rooms[0], {"cam-1": 0}
-    recording = Recording(start=START)
+    recording = RecordedMeeting(start=START)
     assert build_plan(site, room, bits, START * NS).lessons
     assert build_plan(site, room, bits, START * NS, RUN, recording).lessons == ()
 
