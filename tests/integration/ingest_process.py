@@ -36,7 +36,7 @@ class IngestProcess:
     def __init__(self, folder: Path, server_url: str, **environ: str) -> None:
         self.seen = Seen(server_url)
         self.site_path = folder / "site.yaml"
-        self.port = _free_port()
+        self.port = free_port()
         self._log_path = folder / "ingest.log"
         self._environ = {
             **os.environ,
@@ -89,17 +89,8 @@ class IngestProcess:
         return self._log_path.read_text("utf-8", "replace")
 
     def get(self, page: str) -> tuple[int, str]:
-        """Status and text of a page; 0 while nobody answers."""
-        try:
-            with urllib.request.urlopen(
-                f"http://127.0.0.1:{self.port}{page}", timeout=10
-            ) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as exc:
-            with exc:
-                return exc.code, exc.read().decode()
-        except urllib.error.URLError:
-            return 0, ""
+        """Status and text of a page."""
+        return get_page(self.port, page)
 
     def metric(self, name: str, **labels: str) -> float | None:
         for family in text_string_to_metric_families(self.get("/metrics")[1]):
@@ -172,6 +163,19 @@ def _runs(process: psutil.Process) -> bool:
         return False
 
 
-def _free_port() -> int:
+def get_page(port: int, page: str) -> tuple[int, str]:
+    """Status and text of a service's page; 0 while nobody answers."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{page}", timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as exc:
+        with exc:
+            return exc.code, exc.read().decode()
+    except urllib.error.URLError:
+        return 0, ""
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])
