@@ -51,7 +51,7 @@ class CameraGroup:
         self._goodbyes: list[tuple[CameraState, int]] = []
         self._ended: Ends = {}
         self._readers: Counter[str] = Counter()
-        self._ticked_ns = monotonic_ns()
+        self._went_on_ns = monotonic_ns()
 
     # --- orders ----------------------------------------------------------------------------
 
@@ -116,13 +116,14 @@ class CameraGroup:
 
     def tick(self) -> None:
         """Tell the statuses, and see to readers that have ended."""
-        self._ticked_ns = self._monotonic_ns()
         self._arrange()
         offset_ms = self._offset_ms()
         for camera_id, reader in self._running.items():
+            self._went_on_ns = self._monotonic_ns()  # a slow server is no standstill
             reader.flush_log()
             if camera_id not in self._silent and self._statuses.report(reader.state, offset_ms):
                 self._silent.add(camera_id)
+        self._went_on_ns = self._monotonic_ns()
         self._goodbyes = [
             (state, left - 1)
             for state, left in self._goodbyes
@@ -156,7 +157,7 @@ class CameraGroup:
             readers={reader.spec.camera_id: reader.number for reader in shown},
             servers_away=tuple(server for server, is_away in away.items() if is_away),
             clock_offset_ms=self._offset_ms(),
-            stalled_s=(self._monotonic_ns() - self._ticked_ns) / NS,
+            stalled_s=(self._monotonic_ns() - self._went_on_ns) / NS,
         )
 
 

@@ -19,8 +19,10 @@ from ingest.protocol import GroupReport, LineBuffer, Order, decode_report, encod
 # Imports take a second or two, more on a machine whose other groups start as well.
 START_LIMIT_S: Final = 60.0
 SILENT_S: Final = 5.0
-# Its loop may wait for servers: two time-outs of 2 s and a retry, for a status and for an end.
-STALLED_S: Final = 20.0
+# Its loop may wait for servers: some time-outs of 2 s for each of a camera's statuses.
+STALLED_S: Final = 60.0
+# After the whole machine stood still, readers have a moment to give their word anew.
+EXCUSED_S: Final = 10.0
 READ_BYTES: Final = 1 << 16
 MOST_READS: Final = 256  # at a time, whatever the process writes
 KILLED_S: Final = 2.0
@@ -52,6 +54,7 @@ class GroupChild:
         self.report: GroupReport | None = None
         self.started_s = now_s
         self._heard_s = now_s
+        self._excused_until_s = now_s
         self._buffer = LineBuffer()
         self._unsent = b""
         self._next = b""
@@ -99,6 +102,7 @@ class GroupChild:
     def forgive(self, now_s: float) -> None:
         """Its time begins anew: whoever watches over it was held up himself."""
         self._heard_s = now_s
+        self._excused_until_s = now_s + EXCUSED_S
 
     def fault(self, now_s: float) -> Fault | None:
         """Why it must be replaced now."""
@@ -110,7 +114,7 @@ class GroupChild:
         silent_s = now_s - self._heard_s
         if silent_s > (SILENT_S if self.report else START_LIMIT_S):
             return Fault("hung", f"its process said nothing for {silent_s:.0f} s")
-        if self.report is None:
+        if self.report is None or now_s < self._excused_until_s:
             return None
         if self.report.stalled_s > STALLED_S:
             return Fault("hung", f"its loop stands still for {self.report.stalled_s:.0f} s")

@@ -40,7 +40,7 @@ class GroupReport(msgspec.Struct, frozen=True, kw_only=True):
         readers: how many each camera had in this process: with a new one its counters begin anew.
         servers_away: "frames", "faces": those that do not answer.
         clock_offset_ms: this machine's clock less the faces server's; None: not known.
-        stalled_s: since the group's loop last went round.
+        stalled_s: since the group's loop last went on.
     """
 
     cameras: tuple[CameraReport, ...]

@@ -265,6 +265,24 @@ def test_a_service_that_was_held_up_itself_blames_nobody(service: Service, clock
     assert service.pids == before
 
 
+def test_after_a_standstill_of_the_machine_readers_may_give_their_word_anew(
+    service: Service, clock: Clock
+) -> None:
+    service.read(a="ok", b="ok")
+    service.until_all_work()
+    before = service.pids
+    clock.now_s += 300
+    service.manager.watch()
+    service.read(a="hang", b="ok")
+    for _ in range(5):
+        clock.now_s += 1.9
+        service.until_it_speaks("a")
+    assert service.pids == before
+
+    clock.now_s += 1.9
+    service.until(lambda: service.pids["a"] != before["a"], "the end of patience")
+
+
 def test_a_camera_whose_reader_hangs_is_set_apart_and_the_others_are_spared(
     clock: Clock,
 ) -> None:
