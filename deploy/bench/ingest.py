@@ -30,7 +30,7 @@ JPEG_QUALITY: Final = 85
 _LEAST_ROUNDS: Final = 3
 _ROUND_S: Final = 10.0
 # Until a reader has seen that key pictures come at a steady distance, it decodes more than later.
-_WARM_UP_GOPS: Final = 4
+_WARM_UP_GOPS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +67,16 @@ def measure(options: IngestOptions) -> dict[str, list[IngestRound]]:
     with ExitStack() as stack:
         camera_url = stack.enter_context(simulated_camera(film, core))
         frames_url = stack.enter_context(frames_server(core))
-        task = _task(options, camera_url, frames_url)
+        task = task_of(options, camera_url, frames_url)
         for number in range(count):
             # There and back, so that a machine that grows slower favours nobody.
             for name in CONTESTANTS if number % 2 == 0 else reversed(CONTESTANTS):
-                rounds[name].append(_one_round(name, task, core, options, options.seconds / count))
+                rounds[name].append(one_round(name, task, core, options, options.seconds / count))
     return rounds
 
 
-def _task(options: IngestOptions, camera_url: str, frames_url: str) -> str:
+def task_of(options: IngestOptions, camera_url: str, frames_url: str) -> str:
+    """What contestants are told, see `protocol.py` in their folder. Holds a password."""
     return json.dumps(
         {
             "urls": [camera_url] * options.cameras,
@@ -87,9 +88,14 @@ def _task(options: IngestOptions, camera_url: str, frames_url: str) -> str:
     )
 
 
-def _one_round(
+def one_round(
     name: str, task: str, core: int, options: IngestOptions, seconds: float
 ) -> IngestRound:
+    """Start a contestant, let it warm up, and measure it.
+
+    Raises:
+        BenchError: it ended.
+    """
     command = [sys.executable, os.fspath(PROGRAMS / f"{name}.py")]
     # By the environment: the frames server's url holds a password.
     environment = {"BENCH_TASK": task, "PYTHONPATH": os.fspath(ROOT)}

@@ -40,7 +40,7 @@ def test_numbers_start_anew_with_each_epoch_and_the_old_ones_are_still_reported(
     state.begin_epoch("a", at=1)
     assert [state.next_seq() for _ in range(3)] == [0, 1, 2]
     state.count_refused("down")
-    state.go_down("the camera dropped the connection")
+    state.go_down("the camera dropped the connection", "dropped")
     state.begin_epoch("b", at=2)
 
     closed = state.take_closed()
