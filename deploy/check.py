@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -30,21 +31,28 @@ LEAST_FREE_GB: Final = 2.0
 STYLES: Final[dict[Verdict, str]] = {"ok": "green", "warning": "yellow", "failed": "red"}
 
 
-def run_check(site_path: Path, settings: Settings, console: Console) -> bool:
-    """Print all findings; returns whether nothing failed."""
+def run_check(
+    site_path: Path, settings: Settings, console: Console, *, as_json: bool = False
+) -> bool:
+    """Print all findings, as a table or as one JSON object; returns whether nothing failed."""
     with console.status("reading the site file …") as status:
 
         def progress(done: int, cameras: int) -> None:
             status.update(f"looking at the cameras: {done} of {cameras} …")
 
         findings = list(_findings(site_path, settings, progress))
+    passed = all(finding.verdict != "failed" for finding in findings)
+    if as_json:
+        told = {"passed": passed, "findings": [asdict(finding) for finding in findings]}
+        console.print_json(data=told, indent=None)
+        return passed
     table = Table("what", "verdict", "finding", title=escape(f"facepose check {site_path.name}"))
     for finding in findings:
         verdict = f"[{STYLES[finding.verdict]}]{finding.verdict}[/]"
         table.add_row(escape(finding.what), verdict, escape(finding.text))
     console.print(table)
     console.print(conclusion(findings, site_path), markup=False, highlight=False, soft_wrap=True)
-    return all(finding.verdict != "failed" for finding in findings)
+    return passed
 
 
 def conclusion(findings: Sequence[Finding], site_path: Path) -> str:

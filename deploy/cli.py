@@ -124,11 +124,15 @@ def init(
 
 
 @app.command()
-def check(site_path: SiteFile) -> None:
+def check(
+    site_path: SiteFile,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
     """Verify everything before a start, and say what to do about each failure."""
     from deploy.check import run_check
 
-    if not run_check(site_path, _settings(), console):
+    configure_logs()
+    if not run_check(site_path, _settings(), console, as_json=as_json):
         raise typer.Exit(exit_codes.FAILED)
 
 

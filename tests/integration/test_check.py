@@ -1,6 +1,7 @@
 """`facepose check` against real servers: each finding's good and bad form."""
 
 import datetime as dt
+import json
 import socket
 from contextlib import closing
 
@@ -256,6 +257,14 @@ def test_the_verdict_of_the_whole(tmp_path, weights):
     write_film(tmp_path / "film.mp4", seconds=0.2)
     assert run_check(tmp_path / "site.yaml", Settings(), console)
     assert "Ready (2 warnings: see above). Start with: facepose up" in console.export_text()
+
+
+def test_programs_get_one_json_object(tmp_path, capsys):
+    (tmp_path / "site.yaml").write_text("version: 1\n")
+    assert not run_check(tmp_path / "site.yaml", Settings(), Console(), as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert told["passed"] is False
+    assert [(f["what"], f["verdict"]) for f in told["findings"]] == [("site file", "failed")]
 
 
 def test_a_wrong_site_file_fails_with_all_its_mistakes(tmp_path):
