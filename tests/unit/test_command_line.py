@@ -301,7 +301,7 @@ def test_as_a_process_of_its_own_it_ends_the_same_way(site):
 
 
 def test_an_error_that_nobody_expected_keeps_its_traceback(facepose, site, monkeypatch):
-    def broken(*_):
+    def broken(*_, **__):
         raise OSError(5, "Input/output error")
 
     monkeypatch.setattr("deploy.check.run_check", broken)
@@ -310,7 +310,7 @@ def test_an_error_that_nobody_expected_keeps_its_traceback(facepose, site, monke
 
 
 def test_a_full_disk_is_a_sentence(facepose, site, monkeypatch):
-    def full(*_):
+    def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("deploy.check.run_check", full)
