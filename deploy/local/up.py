@@ -35,7 +35,8 @@ LAST_WINDOWS_S: Final = 25.0
 RUNNING: Final = sa.text(
     """
     SELECT 1 FROM meetings m JOIN sites t USING (site_id)
-    WHERE t.slug = :site AND m.status = 'running' AND m.planned IS NULL LIMIT 1
+    WHERE t.slug = :site AND m.status = 'running' AND m.planned IS NULL
+      AND NOT starts_with(m.source_key, 'film:') LIMIT 1
     """
 )
 

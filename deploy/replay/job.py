@@ -115,10 +115,10 @@ class ReplayJob:
         skipped_s = max(0, run.from_s - run.start_s)
         if skipped_s:
             self._say(f"Going on at {clock_time(skipped_s)}, where an earlier attempt ended.")
-        self.processes.start(self.servers, Recording(run.run_id, run.room_id))
         bar = ReplayBar(self.console, self.request.length_s, skipped_s, self.clock)
         replay = self._replay(run, frames, faces, bar)
         try:
+            self.processes.start(self.servers, Recording(run.run_id, run.room_id))
             with bar:
                 replay.send()
                 self._wait_for_the_last_rows(history, bar, replay.progress)

@@ -39,14 +39,19 @@ RUNS = ("room_state", "room_leases")
 ROWS = (*(table.name for table in _TABLES.values()),)  # what an aggregator writes
 
 
-def a_site(cameras: Sequence[str] = ("c1",), policy: str = "demo", **extra: object) -> Site:
+def a_site(
+    cameras: Sequence[str] = ("c1",),
+    policy: str = "demo",
+    region: Sequence[float] | None = None,
+    **extra: object,
+) -> Site:
     return Site.model_validate(
         {
             "version": 1,
             "site": {"id": "school", "time_zone": "Europe/Amsterdam"},
             "policy": policy,
             "rooms": [
-                {"id": "r1", "cameras": [_camera(name) for name in cameras]},
+                {"id": "r1", "cameras": [_camera(name, region) for name in cameras]},
                 {"id": "r2", "cameras": [_camera("other")]},
             ],
             **extra,
@@ -54,9 +59,14 @@ def a_site(cameras: Sequence[str] = ("c1",), policy: str = "demo", **extra: obje
     )
 
 
-def _camera(name: str) -> dict[str, object]:
-    front = {"yaw_deg": 10.0, "pitch_deg": -5.0}
-    return {"id": name, "url": f"rtsp://camera/{name}", "analysis_fps": 2, "calibration": front}
+def _camera(name: str, region: Sequence[float] | None = None) -> dict[str, object]:
+    return {
+        "id": name,
+        "url": f"rtsp://camera/{name}",
+        "analysis_fps": 2,
+        "calibration": {"yaw_deg": 10.0, "pitch_deg": -5.0},
+        "region": region,
+    }
 
 
 class Threads:

@@ -11,6 +11,7 @@ import pytest
 
 from deploy.replay.errors import ReplayTakenError
 from ingest import replay
+from schemas.messages import decode_frame
 from schemas.streams import faces_stream, frames_stream
 from tests.fixtures_analyzer import StandInAnalyzer
 from tests.fixtures_films import frame_number, write_film
@@ -265,7 +266,7 @@ def test_only_one_process_sends_a_recording(school, film):
 
 
 def test_without_a_worker_it_waits_with_few_frames_on_the_server(school, film):
-    school = school()
+    school = school(region=(0.25, 0.0, 0.75, 1.0))
     request = school.request(film)
     waiting: list[int] = []
 
@@ -278,4 +279,9 @@ def test_without_a_worker_it_waits_with_few_frames_on_the_server(school, film):
     threads.on_watch = stop_when_full
     assert not school.replay(request, threads)
     assert waiting[-1] == 64
+    _, fields = school.frames.xrange(frames_stream("c1", request.run_id), count=1)[0]
+    frame, _jpeg = decode_frame(fields)
+    assert (frame.run_id, frame.seq) == (request.run_id, 0)
+    assert (frame.left, frame.width, frame.whole_width, frame.height) == (80, 160, 320, 180)
+    assert frame.captured_at == request.start_ns
     assert "Stopped at 00:00" in school.said.getvalue()
