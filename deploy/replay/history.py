@@ -71,8 +71,8 @@ class History:
         others = sorted(set(found.runs) - {self.request.run_id})
         if others or (found.status is not None and self.request.run_id not in found.runs):
             raise ReplayTakenError(
-                f"room {self.request.room.id!r} has a recording from {self._source_key} on "
-                f"already, of other films or at another rate (run {', '.join(others) or 'unknown'})"
+                f"room {self.request.room.id!r} has the meeting {self._source_key} already, of "
+                f"other films or at another rate (run {', '.join(others) or 'unknown'})"
                 ": choose another --start, or delete that meeting first (docs/replay.md says how)"
             )
         if found.status == "held":

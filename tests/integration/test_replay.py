@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -16,8 +17,9 @@ from schemas.streams import faces_stream, frames_stream
 from tests.fixtures_analyzer import StandInAnalyzer
 from tests.fixtures_films import frame_number, write_film
 from tests.fixtures_worker import LocalValkey
-from tests.integration.running_replay import ROWS, ReplaySchool, Threads, a_site
+from tests.integration.running_replay import ROWS, RUNS, ReplaySchool, Threads, a_site
 
+ROOT = Path(__file__).resolve().parents[2]
 LENGTH_S = 70
 LENGTH = "SELECT extract(epoch FROM upper(actual) - lower(actual)) FROM meetings"
 RECENT = "2026-11-26T09:00:30+01:00"
@@ -92,6 +94,21 @@ def test_another_film_from_the_same_start_on_is_refused(school, film, other_film
     with pytest.raises(ReplayTakenError, match="choose another --start, or delete that meeting"):
         school.replay(school.request(film))
     assert school.dump() == before
+
+
+def test_a_recording_that_was_deleted_as_the_page_says_can_be_replaced(school, film, other_film):
+    school = school()
+    request = school.request(other_film, start=RECENT)
+    assert school.replay(request)
+    page = (ROOT / "docs" / "replay.md").read_text(encoding="utf-8")
+    statements = page.partition("```sql\n")[2].partition("```")[0]
+    (meeting_id,) = school.one("SELECT meeting_id FROM meetings")
+    statements = statements.replace("123", str(meeting_id))
+    statements = re.sub(r"'film-[^']*'", f"'{request.run_id}'", statements)
+    with school.engine.connect() as connection:
+        connection.exec_driver_sql(statements)
+    assert {table for table, rows in school.dump((*ROWS, *RUNS)).items() if rows} == set()
+    assert school.replay(school.request(film, start=RECENT))
 
 
 def test_nothing_of_a_run_that_is_over_is_left_on_the_servers(school, other_film):
