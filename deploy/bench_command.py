@@ -110,6 +110,39 @@ def ingest(
         report.print_report(Console(), options, figures)
 
 
+@bench_app.command("faults")
+def faults(
+    names: Annotated[
+        list[str] | None, typer.Option("--fault", help="Only this one; can be repeated.")
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(min=1, max=3600, help="How long the faults last.")
+    ] = 12.0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="A table for a page.")] = False,
+) -> None:
+    """How soon trouble with a camera is noticed and over: every fault at once, two good cameras."""
+    from deploy.bench.fault_report import FaultReport  # noqa: PLC0415  see above
+    from deploy.bench.faults import FaultTimes, run_faults  # noqa: PLC0415
+    from deploy.process_setup import configure_logs  # noqa: PLC0415
+    from deploy.simulator.faults import FAULTS, fault_named  # noqa: PLC0415
+
+    configure_logs()
+    try:
+        chosen = [fault_named(name) for name in names] if names else FAULTS
+    except KeyError as exc:
+        known = ", ".join(fault.name for fault in FAULTS)
+        raise typer.BadParameter(f"no fault is called {exc}; there are {known}") from None
+    times = FaultTimes(fault_s=seconds)
+    report = FaultReport(run_faults(chosen, times), times)
+    if as_json:
+        typer.echo(json.dumps(report.as_json()))
+    elif as_markdown:
+        typer.echo(report.as_markdown())
+    else:
+        report.print(Console())
+
+
 @bench_app.command("peers")
 def peers() -> None:
     """Install the rivals of `--peers` in an interpreter of their own, in the cache folder."""

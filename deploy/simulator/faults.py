@@ -154,6 +154,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
     Fault(
         name="no-stamps",
         description="From the start of the connection every RTP time stamp is 0.",
+        cause="time_jump",
         stamps="zero",
         drops=True,
     ),
