@@ -143,6 +143,31 @@ def faults(
         report.print(Console())
 
 
+@bench_app.command("soak")
+def soak(
+    reconnects: Annotated[
+        int, typer.Option(min=50, max=1_000_000, help="Connections that must end.")
+    ] = 1000,
+    cameras: Annotated[int, typer.Option(min=1, max=64, help="Read by the one process.")] = 16,
+    steady: Annotated[
+        float, typer.Option(min=0, max=86_400, help="Seconds to watch without trouble, afterwards.")
+    ] = 30.0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """What forced reconnects leave behind: hanging readers, memory, threads, file descriptors."""
+    from deploy.bench import soak_report as report  # noqa: PLC0415  see above
+    from deploy.bench.soak import SoakOptions, measure  # noqa: PLC0415
+    from deploy.process_setup import configure_logs  # noqa: PLC0415
+
+    configure_logs()
+    options = SoakOptions(reconnects, cameras, steady)
+    figures = report.report_of(measure(options))
+    if as_json:
+        typer.echo(json.dumps(report.as_json(options, figures)))
+    else:
+        report.print_report(Console(), options, figures)
+
+
 @bench_app.command("peers")
 def peers() -> None:
     """Install the rivals of `--peers` in an interpreter of their own, in the cache folder."""
