@@ -34,7 +34,7 @@ REMEDIES: Final[dict[Cause, str]] = {
     "unusable": "is its url that of a video stream? H.264, H.265 and MJPEG can be read",
     "no_picture": "set its key frame interval to 1 or 2 s; over udp try `transport: tcp`",
     "frozen": "restart it",
-    "time_jump": "correct its clock (NTP) and restart it",
+    "time_jump": "is this machine too busy now? If not, correct its clock (NTP) and restart it",
     "behind": "is the network, or this machine, too slow for it? Try `stream: sub`",
     "hung": "restart it, then check again",
     "crashed": "that is a bug of this program: please report it",
@@ -48,7 +48,9 @@ def remedy(cause: Cause) -> str:
 
 def about_stream(camera: Camera, probe: Probe) -> Iterator[str]:
     """What is wrong with how the camera codes its pictures."""
-    stream = probe.stream
+    stream, trouble = probe.stream, probe.trouble
+    if trouble is not None:
+        yield f"then the stream broke off: {trouble}: {remedy(trouble.cause)}"
     if stream.fps is not None and stream.fps < 0.9 * camera.analysis_fps:
         yield (
             f"it sends {stream.fps:.1f} pictures a second, fewer than `analysis_fps: "

@@ -21,7 +21,7 @@ from ingest.film import HLS_SILENCE_S, is_played
 from ingest.frozen import FrozenPicture
 from ingest.fuse import Fuse
 from ingest.opening import explain, open_stream
-from ingest.source import HostClocks
+from ingest.source import HostClocks, TimedFrame
 from ingest.stream_watch import StreamFacts, StreamWatch
 from ingest.timestamps import NS
 
@@ -49,6 +49,7 @@ class Probe:
         camera_offset_s: the camera's own clock less ours, where it tells; pictures that we take
             late make it look behind, so this is the largest that was seen.
         pictures: a few JPEGs as workers would get them, a second or more apart.
+        trouble: why the connection ended early, if it did.
     """
 
     stream: StreamFacts
@@ -56,6 +57,7 @@ class Probe:
     first_picture_s: float | None
     camera_offset_s: float | None
     pictures: tuple[Picture, ...]
+    trouble: CameraError | None = None
 
 
 def probe_camera(spec: CameraSpec, clocks: HostClocks = HostClocks()) -> Probe:  # noqa: B008  frozen
@@ -72,7 +74,7 @@ def probe_camera(spec: CameraSpec, clocks: HostClocks = HostClocks()) -> Probe: 
             name = PurePath(spec.url).name
             reason = f"the film {name} cannot be played: {exc.strerror}"
             raise CameraError(reason, "unusable") from exc
-        failure = explain(exc, spec, in_silence=look.is_in_silence)
+        failure = look.explained(exc)
     raise failure from None  # av's own text holds the url with its password
 
 
@@ -88,11 +90,7 @@ class _Look:
         self._first_picture_s: float | None = None
         self._offsets_s: list[float] = []
         self._pictures: list[Picture] = []
-
-    @property
-    def is_in_silence(self) -> bool:
-        """Whether the time-out has run out."""
-        return self._fuse.is_burnt
+        self._trouble: CameraError | None = None
 
     def live(self) -> Probe:
         """A stream that sets its own pace."""
@@ -109,13 +107,7 @@ class _Look:
                 wait=lambda _seconds: self._has_enough(watch),
                 by_arrival=False,
             )
-            for timed in connection.frames():
-                if self._first_picture_s is None:
-                    passed_ns = self._clocks.monotonic_ns() - self._began_ns
-                    self._first_picture_s = passed_ns / NS
-                offset_s = self._state.report().camera_offset_s
-                self._offsets_s += [] if offset_s is None else [offset_s]
-                self._keep(timed.image, watch.watched_s)
+            self._follow(connection, watch)
             return self._answer(watch)
 
     def played(self) -> Probe:
@@ -134,10 +126,39 @@ class _Look:
                     break
             return self._answer(watch)
 
+    def _follow(self, connection: Connection, watch: StreamWatch) -> None:
+        """Note what comes until it is enough; a stream that breaks off has told something, too."""
+        try:
+            for timed in connection.frames():
+                self._note(timed, watch)
+        except CameraError as exc:
+            self._break_off(exc)
+        except av.error.FFmpegError as exc:
+            self._break_off(self.explained(exc))
+        else:
+            if not self._has_enough(watch):
+                self._break_off(CameraError("the camera ended the stream", "dropped"))
+
+    def _break_off(self, error: CameraError) -> None:
+        if not self._pictures:
+            raise error from None  # av's own text holds the url with its password
+        self._trouble = error
+
+    def explained(self, error: av.error.FFmpegError) -> CameraError:
+        """The error for people."""
+        return explain(error, self._spec, in_silence=self._fuse.is_burnt)
+
     def _has_enough(self, watch: StreamWatch) -> bool:
         settled = watch.keys >= ENOUGH_KEYS and watch.since_key_s(ENOUGH_KEYS) >= TOLD_S
         enough = settled and watch.watched_s >= LEAST_S and bool(self._pictures)
         return enough or watch.watched_s >= LONGEST_S
+
+    def _note(self, timed: TimedFrame, watch: StreamWatch) -> None:
+        if self._first_picture_s is None:
+            self._first_picture_s = (self._clocks.monotonic_ns() - self._began_ns) / NS
+        offset_s = self._state.report().camera_offset_s
+        self._offsets_s += [] if offset_s is None else [offset_s]
+        self._keep(timed.image, watch.watched_s)
 
     def _keep(self, image: av.VideoFrame, at_s: float) -> None:
         if len(self._pictures) < PICTURES and at_s >= len(self._pictures) * PICTURE_EVERY_S:
@@ -156,6 +177,7 @@ class _Look:
             first_picture_s=self._first_picture_s,
             camera_offset_s=max(self._offsets_s, default=None),
             pictures=tuple(self._pictures),
+            trouble=self._trouble,
         )
 
 

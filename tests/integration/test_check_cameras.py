@@ -115,6 +115,16 @@ def test_a_camera_that_sends_too_few_pictures(tmp_path):
     assert "it sends 3.0 pictures a second, fewer than `analysis_fps: 5`" in finding.text
 
 
+@pytest.mark.usefixtures("no_weights")
+def test_a_camera_that_breaks_off_is_told_with_what_it_sent(tmp_path):
+    server = RtspServer({"short": numbered_film(tmp_path / "short.mp4")}, on_end="close")
+    with camera_thread(server):
+        finding = look_at_one(tmp_path, server.url("short"))
+    assert finding.verdict == "warning"
+    assert finding.text.startswith("H.264 160 x 96, 25 fps")
+    assert "then the stream broke off: the camera ended the stream: does it have" in finding.text
+
+
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
