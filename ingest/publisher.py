@@ -7,6 +7,7 @@ failure the next attempts are left out for a moment.
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -23,6 +24,7 @@ from schemas.transport import (
     StreamFullError,
     TransportError,
     entry_time_ns,
+    forget_after,
     id_before_ns,
     publish,
 )
@@ -30,6 +32,9 @@ from schemas.transport import (
 FIRST_REST_S: Final = 0.25
 LONGEST_REST_S: Final = 2.0
 TIMEOUT_S: Final = 2.0
+# The last frames of a camera that was removed, or whose ingest is gone, do not stay for ever.
+FORGOTTEN_AFTER_S: Final = 120  # kept seconds are 60 at most
+REMEMBER_EVERY_NS: Final = 30 * NS
 
 
 def with_timeout(url: str) -> str:
@@ -88,6 +93,7 @@ class FramePublisher:
         self._maxlen = maxlen
         self._stream = streams.frames_stream(state.camera_id)
         self._backlog = Backlog()
+        self._remembered_ns: int | None = None
         self.trouble = ""  # why the newest refused frame was refused
 
     def publish(self, frame: Frame, jpeg: bytes) -> bool:
@@ -112,7 +118,15 @@ class FramePublisher:
             self._backlog.took(self._rest.monotonic_ns() - began_ns)
         self._rest.worked()
         self._state.count_published()
+        self._remember(began_ns)
         return True
+
+    def _remember(self, now_ns: int) -> None:
+        """Put the stream's end off, now and then."""
+        if self._remembered_ns is None or now_ns - self._remembered_ns > REMEMBER_EVERY_NS:
+            with suppress(TransportError):  # then it is made up for with one of the next frames
+                forget_after(self._client, self._stream, FORGOTTEN_AFTER_S)
+                self._remembered_ns = now_ns
 
     def _refused(self, cause: RefusalCause) -> bool:
         self._state.count_refused(cause)

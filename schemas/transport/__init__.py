@@ -25,6 +25,7 @@ from schemas.transport.groups import (
     sweep,
 )
 from schemas.transport.log import (
+    forget_after,
     last_id,
     length,
     publish,
@@ -48,6 +49,7 @@ __all__ = [
     "dead_letter",
     "ensure_group",
     "entry_time_ns",
+    "forget_after",
     "id_before_ns",
     "id_order",
     "last_id",

@@ -89,6 +89,12 @@ def trim_below(client: Client, stream: str, entry_id: str, *, exact: bool = Fals
         return int(client.xtrim(stream, minid=entry_id, approximate=not exact))
 
 
+def forget_after(client: Client, stream: str, seconds: int) -> None:
+    """Let the server drop the whole stream, its groups too, so many seconds from now."""
+    with translated():
+        client.expire(stream, seconds)
+
+
 def last_id(client: Client, stream: str) -> str:
     """The newest id that the stream ever gave, "0-0" when there is no such stream."""
     with translated():

@@ -16,14 +16,14 @@ import redis
 from ingest.backoff import Backoff
 from ingest.camera_spec import CameraSpec
 from ingest.camera_state import CameraReport, CameraState
-from ingest.publisher import FramePublisher, ServerRest, with_timeout
+from ingest.publisher import FORGOTTEN_AFTER_S, FramePublisher, ServerRest, with_timeout
 from ingest.reader_factory import ReaderFactory
 from ingest.running_reader import LEAVE_S, RunningReader
 from ingest.source import HostClocks
-from schemas.messages import FIELD_JPEG, Frame
+from schemas.messages import FIELD_JPEG, Frame, decode_frame
 from schemas.settings import Settings
-from schemas.streams import frames_stream
-from schemas.transport import connect
+from schemas.streams import GROUP_WORKERS, frames_stream
+from schemas.transport import connect, ensure_group, read_group
 from tests.fixtures_films import write_film
 from tests.fixtures_worker import LocalValkey
 from tests.integration.running_ingest import Seen, wait_for
@@ -212,6 +212,26 @@ def test_a_server_that_was_away_gets_new_frames_only(valkey: LocalValkey, film: 
     assert report.ended == {}
     assert frames[0][0].seq > before
     assert_every_frame_is_accounted_for(reader)
+
+
+def test_the_last_pictures_of_a_camera_do_not_stay_for_ever(valkey: LocalValkey) -> None:
+    """Its stream ends by itself, its group too; when it comes back, workers read on."""
+    client, stream = valkey.client(), frames_stream("c1")
+    with connect(valkey.url) as ours:
+        publisher, _ = a_publisher(ours, 20)
+        assert publisher.publish(a_frame(0), b"jpeg")
+        assert 0 < client.ttl(stream) <= FORGOTTEN_AFTER_S
+        ensure_group(ours, stream, GROUP_WORKERS)
+        client.persist(stream)
+        for number in range(1, 20):  # a minute later, by the publisher's clock
+            assert publisher.publish(a_frame(number), b"jpeg")
+        assert client.ttl(stream) > 0
+
+        client.pexpire(stream, 1)
+        wait_for(lambda: not client.exists(stream), "the stream's end")
+        assert publisher.publish(a_frame(20), b"jpeg")
+        [entry] = read_group(ours, GROUP_WORKERS, "worker", [stream], count=10)
+    assert decode_frame(entry.fields)[0].seq == 20
 
 
 @pytest.mark.parametrize("trouble", ["gone", "full"])
