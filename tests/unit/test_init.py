@@ -166,7 +166,7 @@ def test_a_camera_option_without_room_or_url_is_a_usage_error(tmp_path, camera):
     [
         (["--profile", "nix"], "unknown policy profile 'nix'"),
         (["--time-zone", "Mars/Olympus"], "'Mars/Olympus' is not a time zone"),
-        (["--camera", "a=http://camera/"], "'http' is not supported"),
+        (["--camera", "a=ftp://camera/"], "'ftp' is not supported"),
     ],
 )
 def test_options_that_make_no_valid_file_write_none(tmp_path, arguments, reason):
