@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from typing import Final
 import psutil
 
 from deploy.bench.errors import BenchError
+from deploy.local.child_process import guarded
 from deploy.local.valkey import EmbeddedValkey
 
 START_S: Final = 60.0
@@ -35,7 +37,7 @@ def simulated_camera(film: Path, core: int) -> Iterator[str]:
         announce = Path(folder) / "address.json"
         command = [sys.executable, "-m", "deploy", "simulate-cameras", folder, "--loop"]
         process = subprocess.Popen(
-            [*command, "--announce", os.fspath(announce)],
+            guarded([*command, "--announce", os.fspath(announce)], signal.SIGTERM),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
