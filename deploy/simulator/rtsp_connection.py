@@ -68,12 +68,14 @@ class Connection:
         finally:
             self._cameras.note("left", self._mount)
             requests.cancel()
-            self._writer.transport.abort()  # before any wait: the server may cancel us there
+            # All of it before any wait: the server may cancel us there.
+            self._writer.transport.abort()
             if self._player is not None:
                 self._player.cancel()
-                await asyncio.gather(self._player, return_exceptions=True)
             if self._wire is not None:
                 self._wire.close()
+            if self._player is not None:
+                await asyncio.gather(self._player, return_exceptions=True)
             with contextlib.suppress(ConnectionError):
                 await self._writer.wait_closed()  # until the socket is really gone
 

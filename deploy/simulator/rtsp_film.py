@@ -67,6 +67,13 @@ class Film:
             return
         yield from self._endless(unit.due_s, on_end, after=unit.dts)
 
+    def key_picture(self, at_s: float) -> bytes:
+        """The newest picture at a moment that needs no other."""
+        at = int(at_s * TICKS_PER_S) % self.duration
+        keys = [unit for unit in self.units if unit.is_key]
+        past = [key for key in keys if key.pts <= at]
+        return (past or keys)[-1].data
+
     def is_over(self, at_s: float, on_end: OnEnd) -> bool:
         """Whether a client that joins now would get nothing."""
         return next(self.schedule(at_s, on_end), None) is None

@@ -44,6 +44,9 @@ class Cameras(Protocol):
     def position_s(self) -> float:
         """Seconds since the first pictures."""
 
+    def frozen_picture(self, mount: str) -> bytes:
+        """What a mount shows since its fault began, where the picture stands still."""
+
 
 class Player:
     """Plays one mount to one client.
@@ -62,7 +65,6 @@ class Player:
         self._muxer = RtpMuxer(self._film, cameras.started_at_ns)
         self._tamper = RtpTamper(cameras.line.seed)
         self._fault_number = cameras.fault_number  # those that began earlier are not met anew
-        self._key_picture: bytes | None = None
         self._report: RtpPacket | None = None
         self._reported_s = 0.0
 
@@ -107,10 +109,8 @@ class Player:
         if fault.stalls:
             self._send_report(fault)
             return
-        if unit.is_key and not (fault.repeats_picture and self._key_picture):
-            self._key_picture = unit.data
-        if fault.repeats_picture and self._key_picture:
-            unit = unit.showing(self._key_picture)
+        if fault.repeats_picture:
+            unit = unit.showing(self._cameras.frozen_picture(self._mount))
         packets = self._muxer.packets(unit)
         self._report = next((packet for packet in packets if packet.is_rtcp), self._report)
         self._wire.send([*self._tamper.packets(packets, fault, self._cameras.line.loss)])

@@ -89,6 +89,7 @@ class RtspServer:
         self._tls = tls
         self._fault = HEALTHY
         self._fault_number = 0
+        self._fault_began_s = 0.0
         self._healed = asyncio.Event()
         self._connections: dict[Connection, asyncio.Task[None]] = {}
         self._started_at_ns: int | None = None
@@ -143,6 +144,7 @@ class RtspServer:
         if fault.becomes:
             self.films = dict.fromkeys(self._usual_films, self._others[fault.becomes])
         self._fault, self._fault_number = fault, self._fault_number + 1
+        self._fault_began_s = self.position_s()
         self._healed.clear()
         if fault.closes_port:
             self._listener.close()
@@ -158,6 +160,10 @@ class RtspServer:
             await self._listener.open(self._serve)
         if healed.becomes and healed.drops:
             self.drop_clients()
+
+    def frozen_picture(self, mount: str) -> bytes:
+        """What a mount shows since its fault began, where the picture stands still."""
+        return self.films[mount].key_picture(self._fault_began_s)
 
     def note(self, what: str, mount: str) -> None:
         """A client's request came, or the client left."""
