@@ -6,7 +6,9 @@ from typing import Final
 
 import structlog
 
-OFF_MS: Final = 250
+from schemas.messages import MAX_CLOCK_OFFSET_MS
+
+OFF_MS: Final = MAX_CLOCK_OFFSET_MS
 # A clock at the limit must not ring for ever.
 GOOD_MS: Final = 200
 

@@ -98,13 +98,13 @@ class FramePublisher:
 
     def publish(self, frame: Frame, jpeg: bytes) -> bool:
         """Whether the frame is on the server now; if not, it is counted as refused."""
-        is_too_old = self._backlog.is_too_old(frame.captured_at)
+        now_ns = self._rest.monotonic_ns()
+        is_too_old = self._backlog.is_too_old(frame.captured_at, now_ns)
         if self._rest.is_on:
             return self._refused("down")
         if is_too_old:
             self.trouble = "the Redis server is slow; newer frames go first"
             return self._refused("slow")
-        began_ns = self._rest.monotonic_ns()
         try:
             publish(self._client, self._stream, encode(frame, jpeg), maxlen=self._maxlen)
         except StreamFullError as exc:
@@ -115,10 +115,10 @@ class FramePublisher:
             self._rest.failed()
             return self._refused("down")
         finally:
-            self._backlog.took(self._rest.monotonic_ns() - began_ns)
+            self._backlog.took(self._rest.monotonic_ns())
         self._rest.worked()
         self._state.count_published()
-        self._remember(began_ns)
+        self._remember(now_ns)
         return True
 
     def _remember(self, now_ns: int) -> None:
