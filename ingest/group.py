@@ -28,6 +28,7 @@ PERIOD_S: Final = 1.0
 POLL_S: Final = 0.1
 # How often a removed camera's end is tried to be told while the faces server is away.
 GOODBYES: Final = 30
+START_LIMIT_S: Final = 10.0
 
 
 class CameraGroup:
@@ -44,19 +45,21 @@ class CameraGroup:
         self._statuses = statuses
         self._offset_ms = offset_ms
         self._monotonic_ns = monotonic_ns
+        self._order = 0
         self._wanted: dict[str, CameraSpec] = {}
         self._running: dict[str, RunningReader] = {}
         self._shown: tuple[RunningReader, ...] = ()  # the same, for other threads
         self._silent: set[str] = set()  # films that ended: all is told
         self._goodbyes: list[tuple[CameraState, int]] = []
         self._ended: Ends = {}
-        self._readers: Counter[str] = Counter()
+        self._numbers: Counter[str] = Counter()
         self._went_on_ns = monotonic_ns()
 
     # --- orders ----------------------------------------------------------------------------
 
     def follow(self, order: Order) -> None:
         """Read these cameras from now on; the readers of unchanged ones notice nothing."""
+        self._order = order.number
         self._wanted = {spec.camera_id: spec for spec in order.cameras}
         self._ended = {c: ends for c, ends in order.ended.items() if c not in self._running}
         for camera_id, reader in self._running.items():
@@ -66,27 +69,41 @@ class CameraGroup:
 
     def _arrange(self) -> None:
         """Let go of readers that have ended as asked, and start those that are missing."""
+        changed: dict[str, RunningReader] = {}
         for camera_id, reader in list(self._running.items()):
             if reader.is_leaving and not reader.is_alive:
                 del self._running[camera_id]
-                self._shown = tuple(self._running.values())  # first: no film seems to have ended
-                self._part_with(reader)
+                if self._goes_on(reader):
+                    changed[camera_id] = reader
+                else:
+                    self._part_with(reader)
         for camera_id, spec in self._wanted.items():
             if camera_id not in self._running:
-                self._readers[camera_id] += 1
-                number = self._readers[camera_id]
-                self._running[camera_id] = self._build.start(spec, self._new_state(spec), number)
+                self._running[camera_id] = self._start(spec, changed.get(camera_id))
         self._shown = tuple(self._running.values())
 
+    def _goes_on(self, reader: RunningReader) -> bool:
+        """Whether the same stream is only read otherwise: its end is not told, a lesson goes on."""
+        wanted = self._wanted.get(reader.spec.camera_id)
+        is_same = wanted is not None and wanted.room_id == reader.spec.room_id
+        return is_same and not reader.state.ended
+
+    def _start(self, spec: CameraSpec, before: RunningReader | None) -> RunningReader:
+        if before is not None:
+            state, number = before.state, before.number
+            state.go_down("the camera was changed in the site file", "ended")
+        else:
+            state, number = self._new_state(spec), self._numbers[spec.camera_id] + 1
+            self._numbers[spec.camera_id] = number
+        state.alive(START_LIMIT_S)  # an old word does not count
+        return self._build.start(spec, state, number)
+
     def _part_with(self, reader: RunningReader) -> None:
-        """Its camera was removed or changed: tell the end of its stream."""
-        camera_id = reader.spec.camera_id
-        if camera_id in self._silent:
-            self._silent.remove(camera_id)
+        """Its camera was removed or put into another room: tell the end of its stream."""
+        if reader.spec.camera_id in self._silent:
+            self._silent.remove(reader.spec.camera_id)
             return
-        changed = camera_id in self._wanted
-        what = "changed in" if changed else "removed from"
-        reader.state.end(f"the camera was {what} the site file")
+        reader.state.end("the camera was removed from the site file")
         self._goodbyes.append((reader.state, GOODBYES))
 
     def _new_state(self, spec: CameraSpec) -> CameraState:
@@ -101,7 +118,7 @@ class CameraGroup:
     # --- every second ----------------------------------------------------------------------
 
     def run(self, stop: threading.Event, next_order: Callable[[], Order | None]) -> None:
-        """Follow the orders until stopped; then end every stream."""
+        """Follow the orders until stopped."""
         due_ns = self._monotonic_ns()
         while not stop.wait(POLL_S):
             if (order := next_order()) is not None:
@@ -112,7 +129,6 @@ class CameraGroup:
             # After a long wait for a server the missed statuses are left out, not caught up.
             due_ns = max(due_ns, self._monotonic_ns() - int(PERIOD_S * NS)) + int(PERIOD_S * NS)
             self.tick()
-        self.shut_down()
 
     def tick(self) -> None:
         """Tell the statuses, and see to readers that have ended."""
@@ -147,13 +163,15 @@ class CameraGroup:
 
     def report(self) -> GroupReport:
         """The condition of this group; from any thread."""
-        shown = self._shown
+        shown, order = self._shown, self._order
         away = {
             "frames": any(reader.misses_frames_server for reader in shown),
             "faces": self._statuses.is_failing,
         }
         return GroupReport(
             cameras=tuple(reader.report() for reader in shown),
+            order=order,
+            finished=tuple(self._silent),
             readers={reader.spec.camera_id: reader.number for reader in shown},
             servers_away=tuple(server for server, is_away in away.items() if is_away),
             clock_offset_ms=self._offset_ms(),

@@ -129,8 +129,7 @@ class GroupChild:
         self._close()
 
     def ask_to_end(self) -> None:
-        """Let it end its streams: nothing more comes, and SIGTERM for one that does not read."""
-        self._orders.close()
+        """Let it end its streams; its pipes stay open until it is gone."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
 

@@ -1,37 +1,43 @@
 """The body of a group's process: orders come in, readers run, reports go out.
 
-The service that started it hangs on its standard input: when that ends, the service is gone, and so
-shall be the group. Reports are written by a thread of their own, so that neither a server that
-hangs nor a service that does not read holds up the readers and the statuses.
+SIGTERM lets it end every stream in order. When its standard input ends, the service that started it
+was killed: the group ends at once and tells no end of a stream, since the next service will read
+the cameras in a moment, and a lesson goes on.
+
+Reports are written by a thread of their own, so that neither a server that hangs nor a service that
+does not read holds up the readers and the statuses.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import threading
 from pathlib import Path
 from typing import Final
 
+import structlog
+
+from ingest.errors import GroupProtocolError
 from ingest.group import CameraGroup, open_group
 from ingest.protocol import LineBuffer, Order, decode_order, encode_line
 from schemas.settings import Settings
 
 REPORT_EVERY_S: Final = 1.0
 READ_BYTES: Final = 1 << 16
-# A process that was told to end and cannot, because a library hangs, ends by the kernel's hand.
-LAST_S: Final = 15
+ORPHANED: Final = 1
+
+_log = structlog.get_logger("facepose.ingest")
 
 
 def run_group_process(settings: Settings, stop: threading.Event) -> None:
-    """Read the cameras that standard input orders until it ends or `stop` is set.
+    """Read the cameras that standard input orders until `stop` is set; see the module for its end.
 
     Raises:
         SettingsError: a server's url is not set or is none.
     """
     orders_fd, reports_fd = _take_pipes()
-    orders = OrderInbox(orders_fd, stop)
+    orders = OrderInbox(orders_fd)
     with open_group(settings) as group:
         orders.start()
         reporter = threading.Thread(
@@ -39,20 +45,20 @@ def run_group_process(settings: Settings, stop: threading.Event) -> None:
         )
         reporter.start()
         group.run(stop, orders.take)
+        group.shut_down()
 
 
 class OrderInbox:
     """Keeps the newest order that was read; an older one that nobody took is void."""
 
-    def __init__(self, fd: int, stop: threading.Event) -> None:
+    def __init__(self, fd: int) -> None:
         self._fd = fd
-        self._stop = stop
         self._newest: Order | None = None
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="orders", daemon=True)
 
     def start(self) -> None:
-        """Begin to read; `stop` is set when there is nothing more to come."""
+        """Begin to read; when there is nothing more to come, this process ends at once."""
         self._thread.start()
 
     def take(self) -> Order | None:
@@ -64,9 +70,10 @@ class OrderInbox:
     def _run(self) -> None:
         try:
             self._listen()
+        except GroupProtocolError as exc:
+            _log.error("An order cannot be used.", action="order_refused", reason=str(exc))
         finally:
-            signal.alarm(LAST_S)
-            self._stop.set()
+            os._exit(ORPHANED)  # readers may hang in their libraries: nobody is waited for
 
     def _listen(self) -> None:
         buffer = LineBuffer()

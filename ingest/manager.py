@@ -16,7 +16,7 @@ from ingest.grouping import Grouping, groups_for, most_groups
 from ingest.ledger import CameraLedger
 from ingest.member import Member
 from ingest.overview import GroupView, Overview
-from ingest.protocol import Order
+from ingest.protocol import GroupReport, Order
 
 # Whoever comes round so late was held up himself, and nobody else is to blame.
 LATE_S: Final = 2.0
@@ -104,15 +104,19 @@ class GroupManager:
         if forgive:
             child.forgive(now_s)
         if child.look(now_s) and child.report is not None:
-            for report in child.report.cameras:
-                member.ended.pop(report.camera_id, None)  # its first status tells it
-                if (spec := self._specs.get(report.camera_id)) is None:
-                    continue
-                self._ledger.note(report, (child.pid, child.report.readers[report.camera_id]))
-                if spec.is_film and not spec.loop and report.cause == "ended":
-                    self._finished[report.camera_id] = spec
+            self._take(member, child.pid, child.report)
         if (fault := child.fault(now_s)) is not None:
             self._replace(member, child, fault, now_s)
+
+    def _take(self, member: Member, pid: int, report: GroupReport) -> None:
+        """What a group says of its cameras."""
+        for camera in report.cameras:
+            member.ended.pop(camera.camera_id, None)  # its first status tells it
+            if camera.camera_id in self._specs:
+                self._ledger.note(camera, (pid, report.readers[camera.camera_id]))
+        if report.order == member.told:  # else it may speak of a film as it was before
+            finished = [camera for camera in report.finished if camera in self._specs]
+            self._finished |= {camera: self._specs[camera] for camera in finished}
 
     def _replace(self, member: Member, child: GroupChild, fault: Fault, now_s: float) -> None:
         child.kill()

@@ -32,6 +32,7 @@ class Member:
     Attributes:
         child: None while it waits to be started.
         order: what the child was told last.
+        told: how many orders it had.
         start_at_s: when to start it.
         ended: of its cameras' readers, what no process has told yet.
     """
@@ -39,6 +40,7 @@ class Member:
     number: int
     child: GroupChild | None = None
     order: Order | None = None
+    told: int = 0
     start_at_s: float = 0.0
     ended: Ends = field(default_factory=dict)
     _delay_s: float = 0.0
@@ -68,7 +70,9 @@ class Member:
     def tell(self, order: Order) -> None:
         """Hand the order to its process, if it runs and does not know it."""
         if self.child is not None and order != self.order:
-            self.child.send(msgspec.structs.replace(order, ended=self.ended))
+            self.told += 1
+            told = msgspec.structs.replace(order, number=self.told, ended=self.ended)
+            self.child.send(told)
             self.order = order
 
     def died(self, now_s: float) -> None:
@@ -97,8 +101,8 @@ class Member:
         if not is_guilty:
             self.start_at_s, self._delay_s = 0.0, FIRST_DELAY_S
         ended = {camera: self.ended.pop(camera) for camera in cameras if camera in self.ended}
-        deaths_s = self._deaths_s.copy()
-        new = Member(number, None, None, self.start_at_s, ended, self._delay_s, deaths_s)
+        new = Member(number, start_at_s=self.start_at_s, ended=ended)
+        new._delay_s, new._deaths_s = self._delay_s, self._deaths_s.copy()
         if is_guilty:
             self.start_at_s, self._delay_s = 0.0, 0.0
             self._deaths_s.clear()

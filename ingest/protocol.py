@@ -26,10 +26,12 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """All cameras that a group shall read from now on. Holds secrets: never log it.
 
     Attributes:
+        number: counts the orders to one process.
         ended: what a new group's first statuses must tell of the group that it replaces.
     """
 
     cameras: tuple[CameraSpec, ...]
+    number: int = 0
     ended: Ends = {}
 
 
@@ -37,13 +39,18 @@ class GroupReport(msgspec.Struct, frozen=True, kw_only=True):
     """The condition of a group, once a second.
 
     Attributes:
-        readers: how many each camera had in this process: with a new one its counters begin anew.
+        order: number of the order that is followed.
+        readers: counts each camera's readers in this process: with another one its counters begin
+            anew.
+        finished: films that came to their end, which is told.
         servers_away: "frames", "faces": those that do not answer.
         clock_offset_ms: this machine's clock less the faces server's; None: not known.
         stalled_s: since the group's loop last went on.
     """
 
     cameras: tuple[CameraReport, ...]
+    order: int = 0
+    finished: tuple[str, ...] = ()
     readers: dict[str, int] = {}
     servers_away: tuple[str, ...] = ()
     clock_offset_ms: int | None = None

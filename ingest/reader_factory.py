@@ -45,7 +45,7 @@ class ReaderFactory:
         return CameraState(spec.room_id, spec.camera_id, self.clocks.monotonic_ns)
 
     def start(self, spec: CameraSpec, state: CameraState, number: int = 1) -> RunningReader:
-        """Start to read a camera; `number` counts its readers in this process."""
+        """Start to read a camera; with another `number` its counters begin anew."""
         stop = threading.Event()
         rest = self.rest()
         maxlen = kept_frames(self.settings.frames_kept_s, spec.analysis_fps)

@@ -38,7 +38,7 @@ class RunningReader:
         rest: of its way to the frames server.
         stop: what makes the reader end.
         monotonic_ns: this machine's clock.
-        number: counts the camera's readers in this process.
+        number: with another one, the camera's counters begin anew.
     """
 
     def __init__(

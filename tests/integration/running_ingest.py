@@ -74,6 +74,7 @@ def running_ingest(
     def target() -> None:
         try:
             group.run(stop, lambda: None)
+            group.shut_down()
         except BaseException as exc:  # handed to the test's own thread
             errors.append(exc)
 

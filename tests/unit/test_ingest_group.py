@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from ingest.backoff import Backoff
@@ -146,7 +147,7 @@ def test_a_removed_camera_is_ended_and_told_once(
     )
 
 
-def test_a_changed_camera_ends_its_stream_before_it_is_read_anew(
+def test_a_changed_camera_is_read_anew_once_its_reader_has_left_and_its_stream_goes_on(
     group: CameraGroup, build: Build, statuses: Statuses
 ) -> None:
     build.held.clear()
@@ -160,8 +161,35 @@ def test_a_changed_camera_ends_its_stream_before_it_is_read_anew(
     tick_until(group, ["b", "a"], 3, build)
     group.tick()
     assert started(build)[-1] == ("a", 10)
+    assert build.started[-1][1] is build.started[0][1]  # its counters go on
+    assert group.report().readers == {"a": 1, "b": 1}
+    assert ("a", "the camera was changed in the site file", {}) in statuses.said
+    assert statuses.goodbyes == []  # to end a stream may end a lesson
+
+
+def test_a_camera_that_goes_into_another_room_leaves_its_old_one(
+    group: CameraGroup, build: Build, statuses: Statuses
+) -> None:
+    group.follow(order(spec("a")))
+    other = msgspec.structs.replace(spec("a"), room_id="r2")
+    group.follow(order(other))
+    tick_until(group, ["a"], 2, build)
+    group.tick()
+
+    assert [state.room_id for _, state in build.started] == ["r1", "r2"]
+    assert group.report().readers == {"a": 2}
     assert statuses.goodbyes == ["a"]
-    assert group.report().readers == {"a": 2, "b": 1}
+
+
+def test_a_new_reader_is_not_held_to_the_word_of_the_old_one(
+    group: CameraGroup, build: Build
+) -> None:
+    group.follow(order(spec("a")))
+    build.started[0][1].alive(-100)
+    group.follow(order(spec("a", fps=10)))
+    tick_until(group, ["a"], 2, build)
+
+    assert group.report().cameras[0].overdue_s == 0
 
 
 def test_a_camera_that_is_put_back_while_its_reader_leaves_is_read_again(
@@ -202,9 +230,11 @@ def test_a_film_that_ended_says_no_more_and_stays_in_the_report(
 
     assert [camera for camera, _, _ in statuses.said] == ["a", "b", "b", "b"]
     assert shown(group) == ["a", "b"]
+    assert group.report().finished == ("a",)
     group.follow(order(spec("b")))
     tick_until(group, ["b"], 2, build)
     assert statuses.goodbyes == ["a"]
+    assert group.report().finished == ()
 
 
 def test_a_goodbye_waits_for_the_faces_server_but_not_for_ever(
@@ -236,6 +266,8 @@ def test_at_the_end_every_stream_is_ended(
     stop = threading.Event()
     stop.set()
     group.run(stop, lambda: None)
+    assert statuses.goodbyes == []
+    group.shut_down()
 
     assert statuses.goodbyes == ["a", "b"]
     assert {reason for _, reason, _ in statuses.said} == {"ingest was shut down"}

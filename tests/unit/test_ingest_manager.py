@@ -17,7 +17,7 @@ from ingest.manager import GroupManager
 # Stands in for a group. What a camera does is its url.
 STAND_IN = """
 import json, os, select, signal, sys, time
-cameras, told, began = {}, {}, {}
+cameras, told, order = {}, {}, {"number": 0}
 buffer = b""
 os.set_blocking(0, False)
 while True:
@@ -46,12 +46,13 @@ while True:
             "room_id": "r1", "camera_id": c, "state": "up", "epoch": str(os.getpid()),
             "packets": 10,
             "ended": told.get(c, {}), "overdue_s": 1.0 if url == "hang" else 0.0,
-            "cause": "ended" if url == "short.mp4" else "",
         }
         for c, url in cameras.items()
     ]
     away = ["faces"] if "away" in cameras.values() else []
     os.write(1, json.dumps({"cameras": report, "readers": {c: 1 for c in cameras},
+        "order": order["number"],
+        "finished": [c for c, url in cameras.items() if url == "short.mp4"],
         "clock_offset_ms": 7, "servers_away": away}).encode() + b"\\n")
 """
 COMMAND = (sys.executable, "-c", STAND_IN)
@@ -360,6 +361,9 @@ def test_a_film_that_has_ended_is_not_played_again_by_the_next_process(clock: Cl
     service.until(lambda: "b" in service.told and service.pids["b"] != old, "the next process")
     assert service.told == {"b"}
 
+    service.read(a="short.mp4", b="other")
+    service.until_it_speaks("b")
+    assert service.told == {"b"}  # nor by any other order
     service.read(b="ok")
     service.read(a="short.mp4", b="ok")  # put into the file once more: played once more
     service.until_all_work()
