@@ -17,7 +17,7 @@ from deploy.bench.machine import describe_cpu, load_average
 KEPT_UP: Final = 0.95
 NAMES: Final = {
     OURS: "facepose",
-    FLOOR: "bare decoding by PyAV",
+    FLOOR: "bare decoding",
     "opencv": "OpenCV, read()",
     "opencv_grab": "OpenCV, grab()",
 }
