@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import errno
 import os
+import signal
 import sys
 from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
@@ -240,6 +241,7 @@ def ingest(
     shard: Annotated[str, typer.Option(help="i/n: every n-th camera from the i-th on.")] = "0/1",
 ) -> None:
     """Read the cameras and publish their frames (one service)."""
+    from deploy.local.child_process import guarded
     from ingest.metrics import IngestMetrics
     from ingest.runner import run_ingest
 
@@ -250,7 +252,7 @@ def ingest(
             site_path.absolute(),
             site,
             settings,
-            [sys.executable, "-m", "deploy", "ingest-group"],
+            guarded([sys.executable, "-m", "deploy", "ingest-group"], signal.SIGKILL),
             shard=part,
             stop=stop,
             metrics=metrics,
