@@ -13,7 +13,7 @@ from ingest.errors import CameraError
 from ingest.probe import Probe, probe_camera
 
 AT_ONCE: Final = 8  # each decodes for some seconds, and keeps pictures until it is asked for them
-# The resolver of names may take 20 s, and a look 8.
+# The resolver of names may take 20 s, and a look 17.
 LIMIT_S: Final = 40.0
 _POLL_S: Final = 0.1
 

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 LEAST_S: Final = 3.0
-LONGEST_S: Final = 10.0
+LONGEST_S: Final = 12.5
 # Then ingest has learnt at which distance they come, and which pictures it may leave out.
-ENOUGH_KEYS: Final = 5
+ENOUGH_KEYS: Final = 6
 TOLD_S: Final = 1.1  # what is left out is told every second
 PICTURES: Final = 3
 PICTURE_EVERY_S: Final = 1.0
@@ -61,7 +61,7 @@ class Probe:
 
 
 def probe_camera(spec: CameraSpec, clocks: HostClocks = HostClocks()) -> Probe:  # noqa: B008  frozen
-    """Look at a camera; takes up to a dozen seconds, or as long as the resolver of names does.
+    """Look at a camera; takes up to 17 seconds, or as long as the resolver of names does.
 
     Raises:
         CameraError: it gives no pictures, and why; without the url's secrets.
