@@ -150,8 +150,11 @@ def soak(
     ] = 1000,
     cameras: Annotated[int, typer.Option(min=1, max=64, help="Read by the one process.")] = 16,
     steady: Annotated[
-        float, typer.Option(min=0, max=86_400, help="Seconds to watch without trouble, afterwards.")
-    ] = 30.0,
+        float,
+        typer.Option(
+            min=0, max=86_400, help="Seconds to watch without trouble, once it is two minutes past."
+        ),
+    ] = 0.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """What forced reconnects leave behind: hanging readers, memory, threads, file descriptors."""
