@@ -28,6 +28,8 @@ from deploy.local.valkey import EmbeddedValkey
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+# Until each thread's part of the heap has found its size.
+WARM_UP_A_CAMERA: Final = 40
 _MEMORY_MB: Final = 256
 _SAYS_WITHIN_S: Final = 60.0
 _MOVES_WITHIN_S: Final = 60.0
@@ -40,7 +42,7 @@ class SoakOptions:
     """What to do.
 
     Attributes:
-        reconnects: connections that must end, over all cameras.
+        reconnects: connections that must end, over all cameras, when the process is warm.
         cameras: read by the one process.
         steady_s: seconds to watch without any trouble, after two minutes of it; 0: not at all.
     """
@@ -55,6 +57,7 @@ class SoakRun:
     """The process before its readers, while they reconnect, while nothing happens, and after."""
 
     before: SoakSample
+    warm_up: int = 0  # reconnects that are none of those asked for
     restless: list[SoakSample] = field(default_factory=list)
     steady: list[SoakSample] = field(default_factory=list)
     after: SoakSample | None = None
@@ -80,8 +83,8 @@ async def _measure(options: SoakOptions, server_url: str, folder: Path) -> SoakR
     async with restless_cameras(options.cameras, folder) as cameras:
         task = SoakTask(urls=tuple(camera.url for camera in cameras), server_url=server_url)
         async with _readers(task) as process:
-            run = SoakRun(before=await _sample(process))
-            await _reconnect(process, cameras, options.reconnects, run.restless)
+            run = SoakRun(await _sample(process), WARM_UP_A_CAMERA * options.cameras)
+            await _reconnect(process, cameras, run.warm_up + options.reconnects, run.restless)
             if options.steady_s:
                 await _stay(process, options.steady_s, run.steady)
             run.after = await _end(process)

@@ -20,7 +20,7 @@ def sample(at_s: float, rss_kb: float, ended: int = 0, **fields) -> SoakSample:
 def run(restless: list[SoakSample], steady: list[SoakSample] | None = None, **last) -> SoakRun:
     before = sample(0, 80_000, fds=4, threads=3)
     after = sample(999, 120_000, 1000, **{"fds": 4, "threads": 3, "is_last": True, **last})
-    return SoakRun(before, restless, steady or [], after)
+    return SoakRun(before, 250, restless, steady or [], after)
 
 
 def growing(kb_each: float, warm_up_kb: float = 0) -> list[SoakSample]:
@@ -67,7 +67,8 @@ def test_what_was_seen_is_summed_up():
     restless[50] = sample(25, 150_000, 250, hanging=2)
     steady = [sample(100 + n, 150_000 + n, 1000) for n in range(60)]
     report = report_of(run(restless, steady, fds=9, threads=4, published=77))
-    assert (report.reconnects, report.seconds, report.reconnects_per_s) == (1000, 100, 10)
+    assert (report.reconnects, report.warm_up) == (750, 250)
+    assert (report.seconds, report.reconnects_per_s) == (100, 10)
     assert report.causes == {"dropped": 750, "silent": 250}
     assert report.hangs == 2
     assert report.published == 77
