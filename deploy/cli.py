@@ -262,7 +262,7 @@ def ingest(
 @app.command(name="ingest-group", hidden=True)
 def ingest_group() -> None:
     """Read the cameras that `facepose ingest` orders over standard input."""
-    from ingest.group_process import run_group_process
+    from ingest.groups.group_process import run_group_process
 
     run_group_process(_settings(), stop_on_signals())
 

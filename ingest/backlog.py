@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from ingest.timestamps import NS
+from ingest.stream.timestamps import NS
 
 PATIENCE_NS: Final = NS // 2  # workers let frames expire at 3 s
 

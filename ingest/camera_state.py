@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections import deque
 from dataclasses import dataclass, field
-from time import thread_time
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
+from ingest.camera_report import CameraReport, RefusalCause, Stage
 from ingest.errors import Cause
-from ingest.timestamps import NsClock
+from ingest.stage_timer import StageTimer
+from ingest.stream.timestamps import NsClock
 from schemas.messages import CameraStatus, EndOfStream
 
 MS: Final = 1_000_000
@@ -21,47 +22,6 @@ MAX_CLOSED: Final = 64
 # A camera that is up and gives no picture for so long is down, whatever its reader waits for. It is
 # told once a second: within 5 s in all.
 SILENT_NS: Final = 4_000_000_000
-
-Stage = Literal["network", "decode", "convert", "encode", "publish"]
-RefusalCause = Literal["full", "down", "slow", "picture"]
-
-
-class CameraReport(msgspec.Struct, kw_only=True):
-    """A camera's condition and its counters since the reader's process began.
-
-    Attributes:
-        ended: connections that ended, by cause.
-        refused: sampled frames that the frames server does not have, by cause.
-        packets: coded pictures that arrived.
-        decoded: those that were decoded.
-        cpu_s: processor seconds by stage.
-        frame_age_s: since the last picture arrived; None: none so far.
-        overdue_s: by which the reader missed its word; above 0 it hangs.
-        decoding: which pictures are decoded: "all", or what is left out, in words.
-        decoder: "software", or the hardware in use.
-    """
-
-    room_id: str
-    camera_id: str
-    state: Literal["up", "down"]
-    cause: str = ""
-    reason: str = ""
-    epoch: str = ""
-    ended: dict[str, int] = {}
-    refused: dict[str, int] = {}
-    packets: int = 0
-    bytes: int = 0
-    decoded: int = 0
-    sampled: int = 0
-    published: int = 0
-    statuses_lost: int = 0
-    cpu_s: dict[str, float] = {}
-    gap_s: float = 0.0
-    frame_age_s: float | None = None
-    camera_offset_s: float | None = None
-    overdue_s: float = 0.0
-    decoding: str = ""
-    decoder: str = ""
 
 
 @dataclass
@@ -153,7 +113,7 @@ class CameraState:
 
     def stage(self, name: Stage) -> StageTimer:
         """Count the processor time of this thread that is spent inside a `with`."""
-        return StageTimer(self, name)
+        return StageTimer(self.spend, name)
 
     def spend(self, name: Stage, cpu_s: float) -> None:
         """Count processor time."""
@@ -294,20 +254,3 @@ class CameraState:
             clock_offset_ms=clock_offset_ms,
             camera_offset_ms=None if camera_offset_s is None else round(camera_offset_s * 1000),
         )
-
-
-class StageTimer:
-    """Counts the processor time of a stage; a class, as every packet of every camera passes it."""
-
-    __slots__ = ("_began_s", "_name", "_state")
-
-    def __init__(self, state: CameraState, name: Stage) -> None:
-        self._state = state
-        self._name = name
-        self._began_s = 0.0
-
-    def __enter__(self) -> None:
-        self._began_s = thread_time()
-
-    def __exit__(self, *_error: object) -> None:
-        self._state.spend(self._name, thread_time() - self._began_s)

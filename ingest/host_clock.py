@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from typing import Final, NamedTuple
 
-from ingest.timestamps import NS, NsClock
+from ingest.stream.timestamps import NS, NsClock
 from schemas.transport import Client, TransportError, server_time_ns
 
 PERIOD_S: Final = 5.0

@@ -35,8 +35,8 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from ingest.camera_state import CameraReport
-from ingest.overview import Overview
+from ingest.camera_report import CameraReport
+from ingest.groups.overview import Overview
 
 PREFIX: Final = "facepose_ingest_"
 

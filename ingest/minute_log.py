@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import structlog
 
-from ingest.timestamps import NS, NsClock
+from ingest.stream.timestamps import NS, NsClock
 
 PERIOD_NS: Final = 60 * NS
 

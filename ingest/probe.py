@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Final, cast
 
 import av
 
+from ingest.camera_report import CameraReport
 from ingest.camera_spec import CameraSpec
-from ingest.camera_state import CameraReport, CameraState
-from ingest.connection import SILENCE_S, Connection
+from ingest.camera_state import CameraState
 from ingest.encoder import Picture, encode_picture
 from ingest.errors import CameraError, PictureError
-from ingest.film import HLS_SILENCE_S, is_played
-from ingest.frozen import FrozenPicture
-from ingest.fuse import Fuse
-from ingest.opening import explain, open_stream
-from ingest.source import HostClocks, TimedFrame
-from ingest.stream_watch import StreamFacts, StreamWatch
-from ingest.timestamps import NS
+from ingest.stream.connection import SILENCE_S, Connection
+from ingest.stream.film import HLS_SILENCE_S, is_played
+from ingest.stream.frozen import FrozenPicture
+from ingest.stream.fuse import Fuse
+from ingest.stream.opening import explain, open_stream
+from ingest.stream.source import HostClocks, TimedFrame
+from ingest.stream.stream_watch import StreamFacts, StreamWatch
+from ingest.stream.timestamps import NS
 
 if TYPE_CHECKING:
     from av.container import InputContainer

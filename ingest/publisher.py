@@ -14,9 +14,10 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from ingest.backlog import Backlog
 from ingest.backoff import Backoff
-from ingest.camera_state import CameraState, RefusalCause
+from ingest.camera_report import RefusalCause
+from ingest.camera_state import CameraState
 from ingest.minute_log import MinuteLog
-from ingest.timestamps import NS, NsClock
+from ingest.stream.timestamps import NS, NsClock
 from schemas import streams
 from schemas.messages import CameraStatus, EndOfStream, Frame, encode
 from schemas.transport import (

@@ -10,11 +10,11 @@ from ingest.camera_spec import CameraSpec
 from ingest.camera_state import CameraState
 from ingest.encoder import Picture, encode_planes, full_range
 from ingest.errors import CameraError, FilmEndedError, PictureError, TimeBreakError
-from ingest.knock import answers_knock
 from ingest.minute_log import MinuteLog
 from ingest.publisher import FramePublisher
-from ingest.source import HostClocks, Source, TimedFrame, Wait
-from ingest.timestamps import NS
+from ingest.stream.knock import answers_knock
+from ingest.stream.source import HostClocks, Source, TimedFrame, Wait
+from ingest.stream.timestamps import NS
 from schemas.messages import Frame
 
 ALIVE_S: Final = 12.0

@@ -17,7 +17,7 @@ import structlog
 
 from ingest.camera_spec import CameraSpec, spec_of
 from ingest.clock_alarm import ClockAlarm
-from ingest.manager import GroupManager
+from ingest.groups.manager import GroupManager
 from ingest.metrics import IngestMetrics
 from schemas.errors import SettingsError
 from schemas.settings import Settings

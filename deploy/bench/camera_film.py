@@ -62,9 +62,7 @@ class StreamShape:
 
 SHAPES: Final[dict[StreamName, StreamShape]] = {
     "plain": StreamShape(2.0, 0, 5.0, "IPPP, a key picture every 2 s"),
-    "bframes": StreamShape(
-        2.0, 3, 5.0, "3 of 4 pictures disposable (B), a key picture every 2 s"
-    ),
+    "bframes": StreamShape(2.0, 3, 5.0, "3 of 4 pictures disposable (B), a key picture every 2 s"),
     "keys": StreamShape(1.0, 0, 1.0, "IPPP, a key picture every second"),
 }
 

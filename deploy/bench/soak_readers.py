@@ -24,7 +24,7 @@ import structlog
 from ingest.backoff import Backoff
 from ingest.camera_spec import CameraSpec
 from ingest.camera_state import CameraState
-from ingest.live import LiveSource
+from ingest.groups.running_reader import LEAVE_S, RunningReader
 from ingest.minute_log import MinuteLog
 from ingest.publisher import (
     FramePublisher,
@@ -34,8 +34,8 @@ from ingest.publisher import (
     with_timeout,
 )
 from ingest.reader import CameraReader
-from ingest.running_reader import LEAVE_S, RunningReader
-from ingest.source import HostClocks
+from ingest.stream.live import LiveSource
+from ingest.stream.source import HostClocks
 from schemas.transport import Client, connect
 
 TASK_VARIABLE: Final = "SOAK_TASK"

@@ -22,7 +22,7 @@ from deploy.bench.machine import describe_cpu, load_average
 from deploy.bench.soak import SoakOptions, SoakRun
 from deploy.bench.soak_readers import SoakSample
 from ingest.backoff import SLOWLY_S
-from ingest.grouping import CAMERAS_A_GROUP
+from ingest.groups.grouping import CAMERAS_A_GROUP
 
 WORST_AN_HOUR: Final = 3600 / (SLOWLY_S / 2)
 _AT_THE_END: Final = 25  # samples: 5 s

@@ -24,8 +24,8 @@ from deploy.replay.progress import ReplayBar, clock_time
 from deploy.replay.request import ReplayRequest
 from deploy.replay.summary import show_summary
 from ingest.errors import ReplayStoppedError
-from ingest.replay import Replay, ReplayProgress
-from ingest.run_log import Run
+from ingest.recording.replay import Replay, ReplayProgress
+from ingest.recording.run_log import Run
 from schemas.database import connect, create_engine, require_migrated
 from schemas.messages import RoomPlan, encode
 from schemas.site import Site

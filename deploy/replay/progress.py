@@ -11,7 +11,7 @@ from typing import Final, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ingest.replay import ReplayProgress
+from ingest.recording.replay import ReplayProgress
 
 PLAIN_EVERY_S: Final = 30.0
 _SPEED_OVER_S: Final = 30.0

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.replay.errors import ReplayRequestError
-from ingest.recorded_films import RecordedCamera, length_ns
-from ingest.timestamps import NS
+from ingest.recording.recorded_films import RecordedCamera, length_ns
+from ingest.stream.timestamps import NS
 from schemas.messages import RecordedMeeting
 from schemas.site import Camera, Room, Site
 

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from deploy.replay.history import History
 from deploy.replay.progress import clock_time
-from ingest.replay import ReplayProgress
+from ingest.recording.replay import ReplayProgress
 
 
 def show_summary(

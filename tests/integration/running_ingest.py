@@ -14,10 +14,10 @@ from typing import TypeVar
 
 import redis
 
+from ingest.camera_report import CameraReport
 from ingest.camera_spec import spec_of
-from ingest.camera_state import CameraReport
-from ingest.group import CameraGroup, open_group
-from ingest.protocol import Order
+from ingest.groups.group import CameraGroup, open_group
+from ingest.groups.protocol import Order
 from schemas.messages import (
     CameraStatus,
     Frame,

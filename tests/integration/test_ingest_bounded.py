@@ -14,12 +14,13 @@ import pytest
 import redis
 
 from ingest.backoff import Backoff
+from ingest.camera_report import CameraReport
 from ingest.camera_spec import CameraSpec
-from ingest.camera_state import CameraReport, CameraState
+from ingest.camera_state import CameraState
+from ingest.groups.reader_factory import ReaderFactory
+from ingest.groups.running_reader import LEAVE_S, RunningReader
 from ingest.publisher import FORGOTTEN_AFTER_S, FramePublisher, ServerRest, with_timeout
-from ingest.reader_factory import ReaderFactory
-from ingest.running_reader import LEAVE_S, RunningReader
-from ingest.source import HostClocks
+from ingest.stream.source import HostClocks
 from schemas.messages import FIELD_JPEG, Frame, decode_frame
 from schemas.settings import Settings
 from schemas.streams import GROUP_WORKERS, frames_stream

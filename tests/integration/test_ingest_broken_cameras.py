@@ -14,9 +14,9 @@ from structlog.testing import capture_logs
 from ingest.camera_spec import CameraSpec
 from ingest.camera_state import CameraState
 from ingest.errors import CameraError
-from ingest.live import LiveSource
-from ingest.opening import explain
-from ingest.source import HostClocks
+from ingest.stream.live import LiveSource
+from ingest.stream.opening import explain
+from ingest.stream.source import HostClocks
 from tests.fixtures_films import write_film
 from tests.fixtures_worker import LocalValkey
 from tests.integration.broken_cameras import CLOSE, SILENT, broken_camera

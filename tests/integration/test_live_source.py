@@ -17,13 +17,13 @@ from deploy.simulator.http_camera import HttpCamera
 from deploy.simulator.line import Line
 from deploy.simulator.rtsp_login import Login
 from deploy.simulator.rtsp_server import RtspServer
-from ingest import opening
 from ingest.camera_spec import CameraSpec
 from ingest.camera_state import CameraState
 from ingest.errors import CameraError, TimeBreakError
-from ingest.film import FilmSource
-from ingest.live import LiveSource
-from ingest.source import HostClocks, TimedFrame
+from ingest.stream import opening
+from ingest.stream.film import FilmSource
+from ingest.stream.live import LiveSource
+from ingest.stream.source import HostClocks, TimedFrame
 from tests.fixtures_cameras import camera_thread
 from tests.fixtures_films import frame_number, write_film
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from deploy.replay.errors import ReplayTakenError
-from ingest import replay
+from ingest.recording import replay
 from schemas.messages import decode_frame
 from schemas.streams import faces_stream, frames_stream
 from tests.fixtures_analyzer import StandInAnalyzer

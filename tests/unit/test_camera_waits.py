@@ -14,13 +14,13 @@ import pytest
 from ingest.backoff import Backoff
 from ingest.camera_spec import CameraSpec
 from ingest.camera_state import CameraState
-from ingest.connection import SILENCE_S, Connection
 from ingest.errors import CameraError, Cause
-from ingest.frozen import FrozenPicture
-from ingest.fuse import Fuse
 from ingest.minute_log import MinuteLog
 from ingest.reader import KNOCK_EVERY_S, SILENT_WAIT_S, CameraReader
-from ingest.source import HostClocks
+from ingest.stream.connection import SILENCE_S, Connection
+from ingest.stream.frozen import FrozenPicture
+from ingest.stream.fuse import Fuse
+from ingest.stream.source import HostClocks
 
 NS = 1_000_000_000
 SPEC = CameraSpec(room_id="r1", camera_id="c1", url="rtsp://127.0.0.1:1/1")

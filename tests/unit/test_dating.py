@@ -8,9 +8,9 @@ import av
 import numpy as np
 import pytest
 
-from ingest.dating import Dating, StandstillError
 from ingest.errors import TimeBreakError
-from ingest.timestamps import NS
+from ingest.stream.dating import Dating, StandstillError
+from ingest.stream.timestamps import NS
 
 START_NS = 1_790_000_000 * NS
 FRAME_NS = NS // 25

@@ -10,8 +10,8 @@ import pytest
 from ingest.camera_spec import CameraSpec
 from ingest.camera_state import CameraState
 from ingest.errors import CameraError, FilmEndedError, TimeBreakError
-from ingest.film import FilmSource
-from ingest.source import HostClocks, TimedFrame, Wait
+from ingest.stream.film import FilmSource
+from ingest.stream.source import HostClocks, TimedFrame, Wait
 from tests.fixtures_films import write_film
 
 NS = 1_000_000_000

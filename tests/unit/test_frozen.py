@@ -7,8 +7,8 @@ from fractions import Fraction
 import av
 import numpy as np
 
-from ingest.frozen import FrozenPicture
-from ingest.timestamps import NS
+from ingest.stream.frozen import FrozenPicture
+from ingest.stream.timestamps import NS
 
 STEP_NS = NS // 5
 

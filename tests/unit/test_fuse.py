@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from ingest.fuse import Fuse
-from ingest.timestamps import NS
+from ingest.stream.fuse import Fuse
+from ingest.stream.timestamps import NS
 
 
 def test_a_fuse_answers_with_what_is_left_and_always_grants_a_moment() -> None:

@@ -13,11 +13,11 @@ import pytest
 from ingest.backoff import Backoff
 from ingest.camera_spec import CameraSpec
 from ingest.camera_state import CameraState
-from ingest.group import GOODBYES, CameraGroup
+from ingest.groups.group import GOODBYES, CameraGroup
+from ingest.groups.protocol import Order
+from ingest.groups.running_reader import RunningReader
 from ingest.minute_log import MinuteLog
-from ingest.protocol import Order
 from ingest.publisher import ServerRest
-from ingest.running_reader import RunningReader
 
 OFFSET_MS = 12
 

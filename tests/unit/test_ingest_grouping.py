@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.grouping import Grouping, groups_for, most_groups
+from ingest.groups.grouping import Grouping, groups_for, most_groups
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ingest.camera_state import CameraReport
-from ingest.ledger import CameraLedger
+from ingest.camera_report import CameraReport
+from ingest.groups.ledger import CameraLedger
 
 FIRST, SECOND = (100, 1), (200, 1)
 

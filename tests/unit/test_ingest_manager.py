@@ -11,8 +11,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from ingest.camera_spec import CameraSpec
-from ingest.grouping import most_groups
-from ingest.manager import GroupManager
+from ingest.groups.grouping import most_groups
+from ingest.groups.manager import GroupManager
 
 # Stands in for a group. What a camera does is its url.
 STAND_IN = """
@@ -384,7 +384,7 @@ def test_the_end_leaves_no_process_even_one_that_is_stopped(
     service.until_all_work()
     pids = set(service.pids.values())
     psutil.Process(service.pids["a"]).suspend()
-    monkeypatch.setattr("ingest.manager.END_S", 0.2)
+    monkeypatch.setattr("ingest.groups.manager.END_S", 0.2)
     service.manager.end()
 
     assert not [pid for pid in pids if psutil.pid_exists(pid or 0)]

@@ -7,9 +7,9 @@ import os
 import pytest
 from prometheus_client import CollectorRegistry
 
-from ingest.camera_state import CameraReport
+from ingest.camera_report import CameraReport
+from ingest.groups.overview import GroupView, Overview
 from ingest.metrics import IngestMetrics
-from ingest.overview import GroupView, Overview
 
 FROZEN = CameraReport(
     room_id="r1",

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.camera_report import CameraReport
 from ingest.camera_spec import CameraSpec
-from ingest.camera_state import CameraReport
 from ingest.errors import GroupProtocolError
-from ingest.protocol import (
+from ingest.groups.protocol import (
     MAX_LINE_BYTES,
     GroupReport,
     LineBuffer,

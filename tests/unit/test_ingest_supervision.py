@@ -13,9 +13,9 @@ from structlog.testing import capture_logs
 from ingest.backoff import Backoff
 from ingest.camera_spec import CameraSpec
 from ingest.camera_state import CameraState
+from ingest.groups.running_reader import RunningReader
 from ingest.minute_log import MinuteLog
 from ingest.publisher import ServerRest, kept_frames, with_timeout
-from ingest.running_reader import RunningReader
 
 NS = 1_000_000_000
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 
-from ingest.knock import answers_knock
+from ingest.stream.knock import answers_knock
 from tests.integration.broken_cameras import SILENT, broken_camera
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ingest.errors import ReplayError
-from ingest.recorded_films import RecordedCamera, length_ns, recorded_frames
+from ingest.recording.recorded_films import RecordedCamera, length_ns, recorded_frames
 from tests.fixtures_films import frame_number, write_film
 from tests.made_films import cut_off, make_film, spoil
 

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from deploy.replay.progress import PLAIN_EVERY_S, ReplayBar, clock_time
-from ingest.replay import ReplayProgress
+from ingest.recording.replay import ReplayProgress
 
 
 class Clock:

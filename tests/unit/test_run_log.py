@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ingest.recorded_films import RecordedCamera
-from ingest.run_log import Run, RunLog
+from ingest.recording.recorded_films import RecordedCamera
+from ingest.recording.run_log import Run, RunLog
 from schemas.messages import CameraStatus, EndOfStream
 
 NS = 1_000_000_000

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.sampler import Sampler
-from ingest.timestamps import NS
+from ingest.stream.sampler import Sampler
+from ingest.stream.timestamps import NS
 
 
 def picked(source_fps: Fraction, analysis_fps: float, seconds: int, start_ns: int = 0) -> list[int]:

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.coded_picture import is_disposable
-from ingest.sampler import Sampler
-from ingest.skipping import ALL, Skipper
-from ingest.timestamps import NS
+from ingest.stream.coded_picture import is_disposable
+from ingest.stream.sampler import Sampler
+from ingest.stream.skipping import ALL, Skipper
+from ingest.stream.timestamps import NS
 
 FPS = 25
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.errors import TimeBreakError
-from ingest.timestamps import NS, AnchoredClock, StreamClock
+from ingest.stream.timestamps import NS, AnchoredClock, StreamClock
 
 MS = 1_000_000
 FRAME_NS = NS // 25

@@ -6,8 +6,8 @@ from collections import Counter
 from protocol import TASK, serve
 
 from ingest.camera_spec import CameraSpec
-from ingest.group import open_group
-from ingest.protocol import Order
+from ingest.groups.group import open_group
+from ingest.groups.protocol import Order
 from schemas.settings import Settings
 
 settings = Settings(

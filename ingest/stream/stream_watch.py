@@ -10,8 +10,8 @@ import av
 import numpy as np
 from av.video.stream import VideoStream
 
-from ingest.source import to_ns
-from ingest.timestamps import NS, NsClock
+from ingest.stream.source import to_ns
+from ingest.stream.timestamps import NS, NsClock
 
 if TYPE_CHECKING:
     from av.container import InputContainer

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from ingest.errors import Cause, GroupProtocolError
-from ingest.protocol import GroupReport, LineBuffer, Order, decode_report, encode_line
+from ingest.groups.protocol import GroupReport, LineBuffer, Order, decode_report, encode_line
 
 # Imports take a second or two, more on a machine whose other groups start as well.
 START_LIMIT_S: Final = 60.0

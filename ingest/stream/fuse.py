@@ -10,7 +10,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Self
 
-from ingest.timestamps import NS, NsClock
+from ingest.stream.timestamps import NS, NsClock
 
 
 class Fuse(Fraction):

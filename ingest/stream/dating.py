@@ -12,8 +12,8 @@ from typing import Final
 import av
 
 from ingest.errors import TimeBreakError
-from ingest.source import to_ns
-from ingest.timestamps import NS, StreamClock
+from ingest.stream.source import to_ns
+from ingest.stream.timestamps import NS, StreamClock
 
 STANDSTILL_NS: Final = 2 * NS
 STANDSTILL_PACKETS: Final = 10

@@ -14,15 +14,15 @@ from av.video.stream import VideoStream
 
 from ingest.camera_spec import CameraSpec
 from ingest.camera_state import CameraState
-from ingest.dating import Dating
 from ingest.errors import CameraError
-from ingest.frozen import FrozenPicture
-from ingest.fuse import Fuse
-from ingest.opening import SILENT
-from ingest.sampler import Sampler
-from ingest.skipping import Skipper
-from ingest.source import HostClocks, TimedFrame, Wait
-from ingest.timestamps import NS, AnchoredClock
+from ingest.stream.dating import Dating
+from ingest.stream.frozen import FrozenPicture
+from ingest.stream.fuse import Fuse
+from ingest.stream.opening import SILENT
+from ingest.stream.sampler import Sampler
+from ingest.stream.skipping import Skipper
+from ingest.stream.source import HostClocks, TimedFrame, Wait
+from ingest.stream.timestamps import NS, AnchoredClock
 
 SILENCE_S: Final = 4.5  # of a connection, or of one that is being opened
 READ_LIMIT_S: Final = 8.0

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 import av
 
-from ingest.timestamps import NS, NsClock
+from ingest.stream.timestamps import NS, NsClock
 
 Wait = Callable[[float], bool]
 """Waits so many seconds; True at once when the reader is to stop."""

@@ -11,12 +11,12 @@ import structlog
 
 from ingest.camera_spec import CameraSpec
 from ingest.errors import Cause
-from ingest.group_child import Fault, GroupChild
-from ingest.grouping import Grouping, groups_for, most_groups
-from ingest.ledger import CameraLedger
-from ingest.member import Member
-from ingest.overview import GroupView, Overview
-from ingest.protocol import GroupReport, Order
+from ingest.groups.group_child import Fault, GroupChild
+from ingest.groups.grouping import Grouping, groups_for, most_groups
+from ingest.groups.ledger import CameraLedger
+from ingest.groups.member import Member
+from ingest.groups.overview import GroupView, Overview
+from ingest.groups.protocol import GroupReport, Order
 
 # Whoever comes round so late was held up himself, and nobody else is to blame.
 LATE_S: Final = 2.0

@@ -11,8 +11,8 @@ import msgspec
 import structlog
 
 from ingest.errors import Cause
-from ingest.group_child import GroupChild
-from ingest.protocol import Ends, Order
+from ingest.groups.group_child import GroupChild
+from ingest.groups.protocol import Ends, Order
 
 # The first replacement comes at once, the next ones after a delay that doubles.
 FIRST_DELAY_S: Final = 0.5

@@ -18,11 +18,11 @@ import structlog
 
 from ingest.encoder import Picture, encode_picture
 from ingest.errors import PictureError, ReplayStoppedError
-from ingest.recorded_films import RecordedCamera, RecordedFrame, recorded_frames
-from ingest.run_log import Run, RunLog
-from ingest.source import Wait
-from ingest.timestamps import NS
-from ingest.unread_frames import UnreadFrames
+from ingest.recording.recorded_films import RecordedCamera, RecordedFrame, recorded_frames
+from ingest.recording.run_log import Run, RunLog
+from ingest.recording.unread_frames import UnreadFrames
+from ingest.stream.source import Wait
+from ingest.stream.timestamps import NS
 from schemas.messages import CameraStatus, EndOfStream, Frame, encode
 from schemas.streams import faces_stream, frames_stream
 from schemas.transport import (

@@ -10,8 +10,8 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from ingest.camera_report import CameraReport
 from ingest.camera_spec import CameraSpec
-from ingest.camera_state import CameraReport
 from ingest.errors import Cause, GroupProtocolError
 
 MAX_LINE_BYTES: Final = 8 << 20

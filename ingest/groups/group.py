@@ -13,14 +13,14 @@ import cv2
 
 from ingest.camera_spec import CameraSpec
 from ingest.camera_state import CameraState
+from ingest.groups.protocol import Ends, GroupReport, Order
+from ingest.groups.reader_factory import ReaderFactory
+from ingest.groups.running_reader import LEAVE_S, RunningReader
 from ingest.host_clock import HostClock
 from ingest.minute_log import MinuteLog
-from ingest.protocol import Ends, GroupReport, Order
 from ingest.publisher import StatusPublisher, with_timeout
-from ingest.reader_factory import ReaderFactory
-from ingest.running_reader import LEAVE_S, RunningReader
-from ingest.source import HostClocks
-from ingest.timestamps import NS, NsClock
+from ingest.stream.source import HostClocks
+from ingest.stream.timestamps import NS, NsClock
 from schemas.settings import Settings
 from schemas.transport import connect
 

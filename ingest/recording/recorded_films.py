@@ -11,9 +11,9 @@ from typing import Final, NamedTuple
 import av
 
 from ingest.errors import ReplayError
-from ingest.sampler import Sampler
-from ingest.source import to_ns
-from ingest.timestamps import NS
+from ingest.stream.sampler import Sampler
+from ingest.stream.source import to_ns
+from ingest.stream.timestamps import NS
 
 FALLBACK_SHOWN_NS: Final = NS // 25  # when a film does not say how long its last frame shows
 LONGEST_HOLE_NS: Final = 6 * 3600 * NS  # a camera that records movement only leaves hours out

@@ -7,11 +7,12 @@ from typing import Final, Protocol
 
 import msgspec
 
+from ingest.camera_report import CameraReport
 from ingest.camera_spec import CameraSpec
-from ingest.camera_state import CameraReport, CameraState
+from ingest.camera_state import CameraState
 from ingest.minute_log import MinuteLog
 from ingest.publisher import ServerRest
-from ingest.timestamps import NS, NsClock
+from ingest.stream.timestamps import NS, NsClock
 
 # A read may last its time-out of 5 s; whoever is not gone a moment later hangs, unless he said that
 # he would be away for longer (a name look-up has no time-out of ours).

@@ -19,8 +19,8 @@ from typing import Final
 import structlog
 
 from ingest.errors import GroupProtocolError
-from ingest.group import CameraGroup, open_group
-from ingest.protocol import LineBuffer, Order, decode_order, encode_line
+from ingest.groups.group import CameraGroup, open_group
+from ingest.groups.protocol import LineBuffer, Order, decode_order, encode_line
 from schemas.settings import Settings
 
 REPORT_EVERY_S: Final = 1.0

@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from ingest.recorded_films import RecordedCamera
-from ingest.timestamps import NS
+from ingest.recording.recorded_films import RecordedCamera
+from ingest.stream.timestamps import NS
 from schemas.messages import CameraStatus, EndOfStream
 
 

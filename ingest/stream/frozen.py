@@ -13,7 +13,7 @@ from typing import Final
 import av
 import numpy as np
 
-from ingest.timestamps import NS
+from ingest.stream.timestamps import NS
 
 FROZEN_NS: Final = 4 * NS
 # Without a key frame in between: cameras with "smart" codecs send one only every 20 s.

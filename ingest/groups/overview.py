@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ingest.camera_state import CameraReport
+from ingest.camera_report import CameraReport
 
 
 @dataclass(frozen=True)

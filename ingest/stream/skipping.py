@@ -17,8 +17,8 @@ from typing import Final
 
 import av
 
-from ingest.coded_picture import is_disposable
-from ingest.sampler import Sampler
+from ingest.stream.coded_picture import is_disposable
+from ingest.stream.sampler import Sampler
 
 STEADY_GROUPS: Final = 2  # of equal length, before the next is foretold
 DISTRUST_GROUPS: Final = 30  # after a foretold key frame did not come

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from ingest.timestamps import NS
+from ingest.stream.timestamps import NS
 
 # The first sampled frame waits for the next grid point; at slower rates that would be long.
 LONGEST_ANCHORED_NS: Final = 2 * NS

@@ -15,13 +15,13 @@ import av
 
 from ingest.camera_spec import CameraSpec
 from ingest.camera_state import CameraState
-from ingest.connection import SILENCE_S
 from ingest.errors import CameraError, FilmEndedError, TimeBreakError
-from ingest.fuse import Fuse
-from ingest.opening import explain, open_stream
-from ingest.sampler import Sampler
-from ingest.source import HostClocks, TimedFrame, Wait, to_ns
-from ingest.timestamps import NS, AnchoredClock
+from ingest.stream.connection import SILENCE_S
+from ingest.stream.fuse import Fuse
+from ingest.stream.opening import explain, open_stream
+from ingest.stream.sampler import Sampler
+from ingest.stream.source import HostClocks, TimedFrame, Wait, to_ns
+from ingest.stream.timestamps import NS, AnchoredClock
 
 ALIVE_S: Final = 12.0
 # A playlist is asked for again every few seconds, and its pieces are seconds long.

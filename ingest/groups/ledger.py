@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from ingest.camera_state import CameraReport
+from ingest.camera_report import CameraReport
 from ingest.errors import Cause
 
 NUMBERS: Final = ("packets", "bytes", "decoded", "sampled", "published", "statuses_lost")

@@ -16,8 +16,8 @@ from av.container import InputContainer
 
 from ingest.camera_spec import CameraSpec
 from ingest.errors import CameraError, Cause
-from ingest.fuse import Fuse
-from ingest.knock import is_distrusted
+from ingest.stream.fuse import Fuse
+from ingest.stream.knock import is_distrusted
 
 # Nobody here needs the frame rate that FFmpeg would guess from the first second or two: the first
 # picture is there .8 s after the start instead of 1.5 to 2.1 s (key frames once a second).

@@ -14,13 +14,13 @@ import av
 
 from ingest.camera_spec import CameraSpec
 from ingest.camera_state import CameraState
-from ingest.connection import SILENCE_S, Connection
-from ingest.dating import StandstillError
 from ingest.errors import CameraError
-from ingest.frozen import FrozenPicture
-from ingest.fuse import Fuse
-from ingest.opening import explain, open_stream
-from ingest.source import HostClocks, TimedFrame, Wait
+from ingest.stream.connection import SILENCE_S, Connection
+from ingest.stream.dating import StandstillError
+from ingest.stream.frozen import FrozenPicture
+from ingest.stream.fuse import Fuse
+from ingest.stream.opening import explain, open_stream
+from ingest.stream.source import HostClocks, TimedFrame, Wait
 
 # A name look-up has no time-out of ours: the resolver's own is 10 to 20 s.
 OPEN_LIMIT_S: Final = 30.0

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from ingest.backoff import Backoff
 from ingest.camera_spec import CameraSpec
 from ingest.camera_state import CameraState
-from ingest.film import FilmSource
-from ingest.live import LiveSource
+from ingest.groups.running_reader import RunningReader
 from ingest.minute_log import MinuteLog
 from ingest.publisher import (
     FIRST_REST_S,
@@ -20,8 +19,9 @@ from ingest.publisher import (
     kept_frames,
 )
 from ingest.reader import CameraReader
-from ingest.running_reader import RunningReader
-from ingest.source import HostClocks
+from ingest.stream.film import FilmSource
+from ingest.stream.live import LiveSource
+from ingest.stream.source import HostClocks
 from schemas.settings import Settings
 from schemas.transport import Client
 

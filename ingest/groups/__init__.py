@@ -1,0 +1,1 @@
+"""The processes that read cameras, a group each, and the one that watches over them."""
