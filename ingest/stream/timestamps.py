@@ -3,7 +3,8 @@
 A camera's pts counts evenly but starts anywhere and may run 200 ppm off; packets arrive late and
 unevenly, but never before they were sent. So the smallest arrival - pts of the last minute is the
 best estimate of the offset between both clocks. The offset in use follows that estimate by at most
-1 ms for each second of stream time, which keeps `captured_at` smooth and strictly increasing.
+1 ms for each second of stream time, which keeps `captured_at` smooth and strictly increasing. Only in
+a connection's first seconds, when this machine may still be behind the stream, it follows faster.
 
 All times are integer nanoseconds.
 """
@@ -21,6 +22,9 @@ NS: Final = 1_000_000_000
 WINDOW_NS: Final = 60 * NS
 SLEW_PER_NS: Final = 1_000  # 1 ns of correction per 1000 ns of stream time: 1 ms/s
 CLOCK_STEP_NS: Final = 100_000_000
+EARLY_NS: Final = 30 * NS  # of stream time after the first mapping
+EARLY_SLEW: Final = 2  # 1 ns of correction for 2 ns of stream time ...
+EARLY_ERROR_NS: Final = 100_000_000  # ... for times that are late by more than the network's jitter
 PTS_BACK_NS: Final = NS  # packets of B-frames come out of order by less than this
 PTS_AHEAD_NS: Final = NS
 BEHIND_NS: Final = 10 * NS
@@ -70,6 +74,8 @@ class StreamClock:
         self._newest_pts_ns: int | None = None
         self._offset_ns: int | None = None  # in use; None while settling
         self._mapped_pts_ns: int | None = None
+        self._newest_arrival_ns = 0
+        self._early_until_ns: int | None = None  # pts
 
     @property
     def offset_ns(self) -> int | None:
@@ -83,13 +89,14 @@ class StreamClock:
             TimeBreakError: the pts jumped, or the stream lags ever further behind.
         """
         offset_ns = arrival_ns - pts_ns
-        self._check_jump(pts_ns, offset_ns)
+        self._check_jump(pts_ns, arrival_ns)
         over = self._offset_ns is None and self._burst_is_over(pts_ns, arrival_ns)
         if self._newest_pts_ns is None or pts_ns > self._newest_pts_ns:
-            self._newest_pts_ns = pts_ns
+            self._newest_pts_ns, self._newest_arrival_ns = pts_ns, arrival_ns
         self._remember(arrival_ns, offset_ns)
         if over:
             self._offset_ns = self._lows[0][1]
+            self._early_until_ns = pts_ns + EARLY_NS
 
     def captured_at(self, pts_ns: int | None) -> int | None:
         """UTC of a decoded frame; None when it must be left out.
@@ -103,23 +110,30 @@ class StreamClock:
             passed_ns = pts_ns - self._mapped_pts_ns
             if passed_ns <= 0:
                 return None
-            limit_ns = passed_ns // SLEW_PER_NS
             error_ns = self._lows[0][1] - self._offset_ns
+            is_quick = error_ns < -EARLY_ERROR_NS and self._is_early(pts_ns)
+            limit_ns = passed_ns // (EARLY_SLEW if is_quick else SLEW_PER_NS)
             self._offset_ns += max(-limit_ns, min(limit_ns, error_ns))
         self._mapped_pts_ns = pts_ns
         return pts_ns + self._offset_ns
 
-    def _check_jump(self, pts_ns: int, offset_ns: int) -> None:
+    def _check_jump(self, pts_ns: int, arrival_ns: int) -> None:
         if self._newest_pts_ns is not None and pts_ns < self._newest_pts_ns - PTS_BACK_NS:
             back_s = (self._newest_pts_ns - pts_ns) / NS
             raise TimeBreakError(f"the camera's time stamps jumped back by {back_s:.1f} s")
-        if self._offset_ns is None:
+        if self._offset_ns is None or self._newest_pts_ns is None:
             return
-        late_ns = offset_ns - self._offset_ns
-        if late_ns < -PTS_AHEAD_NS:
+        late_ns = arrival_ns - pts_ns - self._offset_ns
+        step_ns = pts_ns - self._newest_pts_ns
+        is_step = step_ns - (arrival_ns - self._newest_arrival_ns) > PTS_AHEAD_NS
+        if late_ns < -PTS_AHEAD_NS and (is_step or not self._is_early(pts_ns)):
             raise TimeBreakError(f"the camera's time stamps jumped ahead by {-late_ns / NS:.1f} s")
         if late_ns > BEHIND_NS:
             raise TimeBreakError(f"the stream lags {late_ns / NS:.0f} s behind", "behind")
+
+    def _is_early(self, pts_ns: int) -> bool:
+        """Whether the offset may still be that of a machine that was behind the stream."""
+        return self._early_until_ns is not None and pts_ns < self._early_until_ns
 
     def _remember(self, arrival_ns: int, offset_ns: int) -> None:
         """Sliding-window minimum: the deque's left end is the smallest offset of the window."""

@@ -114,6 +114,48 @@ def test_held_back_packets_at_the_start_do_not_make_times_late() -> None:
     assert 48 <= first_mapped <= 56
 
 
+def test_a_machine_that_starts_behind_the_stream_catches_up_on_one_connection() -> None:
+    """It reads its first seconds 3 s late and at half the speed, then as fast as it can."""
+    clock = StreamClock()
+    read_ns = START_NS + 3 * NS
+    errors_ms = []
+    for i in range(25 * 60):
+        true_ns = START_NS + i * FRAME_NS
+        read_ns = max(true_ns, read_ns + (2 * FRAME_NS if i < 60 else FRAME_NS // 10))
+        clock.observe(i * FRAME_NS, read_ns)
+        captured_at = clock.captured_at(i * FRAME_NS)
+        if captured_at is not None:
+            errors_ms.append((captured_at - true_ns) / MS)
+
+    assert max(errors_ms) > 2000  # it did begin with wrong times
+    assert abs(errors_ms[-1]) <= 100
+
+
+def test_a_jump_ahead_is_one_in_the_first_seconds_too() -> None:
+    clock = StreamClock()
+    for i in range(25):
+        clock.observe(i * FRAME_NS, START_NS + i * FRAME_NS)
+
+    with pytest.raises(TimeBreakError, match="jumped ahead"):
+        clock.observe(25 * FRAME_NS + 2 * NS, START_NS + 25 * FRAME_NS)
+
+
+def test_a_stream_that_runs_twice_as_fast_is_not_followed_into_the_future() -> None:
+    clock = StreamClock()
+    errors_ms = []
+
+    def run_fast() -> None:
+        for i in range(25 * 120):
+            clock.observe(i * 2 * FRAME_NS, START_NS + i * FRAME_NS)
+            captured_at = clock.captured_at(i * 2 * FRAME_NS)
+            if captured_at is not None:
+                errors_ms.append((captured_at - START_NS - i * FRAME_NS) / MS)
+
+    with pytest.raises(TimeBreakError, match="jumped ahead"):
+        run_fast()
+    assert max(errors_ms) < 1100
+
+
 def test_b_frames_in_the_first_burst_do_not_end_it() -> None:
     clock = StreamClock()
     for i, pts in enumerate([0, 3, 1, 2, 6, 4, 5, 9, 7, 8]):
