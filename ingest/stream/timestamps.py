@@ -3,8 +3,9 @@
 A camera's pts counts evenly but starts anywhere and may run 200 ppm off; packets arrive late and
 unevenly, but never before they were sent. So the smallest arrival - pts of the last minute is the
 best estimate of the offset between both clocks. The offset in use follows that estimate by at most
-1 ms for each second of stream time, which keeps `captured_at` smooth and strictly increasing. Only in
-a connection's first seconds, when this machine may still be behind the stream, it follows faster.
+1 ms for each second of stream time, which keeps `captured_at` smooth and strictly increasing. Only
+in a connection's first half minute, when this machine may still be behind the stream, a large error
+is made good faster.
 
 All times are integer nanoseconds.
 """
