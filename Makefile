@@ -3,6 +3,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 MINUTES ?= 2
+# Most of the tests' time is waiting for cameras and servers: some files run at once. Those that run a
+# whole lesson need the machine for themselves.
+PARALLEL ?= -n 3 --dist loadfile --ignore=tests/e2e
 
 .PHONY: help setup demo test test-all check lock clean
 
@@ -28,10 +31,12 @@ demo: setup
 	$(BIN)/facepose demo --minutes $(MINUTES) --summary demo-summary.json
 
 test: setup
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" tests/e2e
 
 test-all: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
+	$(BIN)/python -m pytest tests/e2e
 
 check: setup
 	$(BIN)/ruff check .

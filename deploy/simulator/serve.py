@@ -11,7 +11,8 @@ from deploy.local.errors import LocalError
 from deploy.simulator.rtsp_process import run
 from deploy.simulator.rtsp_server import RtspServer
 
-LEAD_NS: Final = 5_000_000_000  # readers connect before the first picture, so that none is missed
+# Readers connect before the first picture, so that none is missed; after 4.5 s they give up.
+LEAD_NS: Final = 4_000_000_000
 
 
 def serve_films(folder: Path, *, port: int, announce: Path | None, loop: bool) -> None:

@@ -113,8 +113,20 @@ def test_every_frame_is_accounted_for(pipeline):
         assert row.published + row.refused == sampled[camera]  # nothing is in flight any more
         assert row.analysed == analysed[camera]
         assert row.published >= 0.7 * 2 * pipeline.simulation.duration_s
-        assert row.dead == row.refused == row.reconnects == 0
+        assert row.dead == row.refused == 0
+        assert row.reconnects <= 1
         assert row.analysed >= 0.8 * row.published
+
+
+def test_no_connection_ended_but_by_the_simulated_camera_at_the_end_of_its_film(pipeline):
+    ends = pipeline.rows(
+        "SELECT extract(epoch FROM minute)::bigint AS minute, reconnect_causes AS causes "
+        "FROM camera_minutes WHERE reconnects > 0"
+    )
+    end_s = pipeline.started_at_ns / 1e9 + pipeline.simulation.duration_s
+    for row in ends:
+        assert row.causes == {"dropped": 1}
+        assert end_s - 60 <= row.minute + 60 <= end_s + 120
 
 
 def test_the_lesson_has_its_summaries_minutes_and_expressions(pipeline):
