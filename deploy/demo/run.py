@@ -115,6 +115,7 @@ def _run_lesson(
         wait_for_worker(stack, stop)
     cameras = start_cameras(simulation, folder, servers, supervisor)
     write_site_file(site_path, simulation, lambda camera: f"{cameras.url}/{camera}")
+    stack.site = load_site(site_path)
     stack.start(("ingest",))
     until_s = cameras.started_at_ns / 1e9 + simulation.duration_s
     first = _FirstScore(servers, started_s)
