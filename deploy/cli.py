@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import errno
 import os
-import signal
 import sys
-from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from typing import Annotated, Final, NoReturn
 
@@ -18,16 +15,12 @@ from deploy import exit_codes
 from deploy import model_options as options
 from deploy.bench_command import bench_app
 from deploy.evaluate_command import evaluate_app
-from deploy.health import Health, Missing, gauge_says_ready, serving_health
-from deploy.process_setup import configure_logs, stop_on_signals
-from deploy.recording import recording_of
-from deploy.stop_wish import StopWish
+from deploy.process_setup import configure_logs, process_settings, stop_on_signals
+from deploy.services_app import SiteFile, services_app
 from schemas.analysis import DetectionPlan, ModelChoices
 from schemas.errors import FacePoseError, SettingsError, SiteFileError
-from schemas.settings import Settings, load_settings
 from schemas.site import Activity
 from schemas.site_file import load_site
-from schemas.site_watch import SiteWatch
 
 console: Final = Console()
 errors: Final = Console(stderr=True)
@@ -43,16 +36,11 @@ weights_app: Final = typer.Typer(
     help="The networks' weights on this machine.", no_args_is_help=True
 )
 db_app: Final = typer.Typer(help="The database's tables.", no_args_is_help=True)
+app.add_typer(services_app)
 app.add_typer(weights_app, name="weights")
 app.add_typer(db_app, name="db")
 app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(bench_app, name="bench")
-
-SiteFile = Annotated[Path, typer.Argument(metavar="SITE.YAML", help="The site file.")]
-RunId = Annotated[
-    str, typer.Option("--run", help="Serve this run of `facepose replay` and nothing live.")
-]
-RoomId = Annotated[str | None, typer.Option(help="The run's room.")]
 
 
 @app.command()
@@ -83,7 +71,7 @@ def demo(
     options = DemoOptions(
         minutes=minutes, seed=seed, keep=keep, summary=summary, report=report, state=state
     )
-    settings = _settings()
+    settings = process_settings()
     if prepare:
         prepare_demo(options, settings, console)
         return
@@ -101,7 +89,7 @@ def up(
     """Run the whole pipeline on this machine, with embedded servers where no url is set."""
     from deploy.local.up import run_up
 
-    site, settings = load_site(site_path), _settings()
+    site, settings = load_site(site_path), process_settings()
     run_up(site_path, site, settings, workers, console, stop_on_signals())
 
 
@@ -133,7 +121,7 @@ def check(
     from deploy.check import run_check
 
     configure_logs()
-    if not run_check(site_path, _settings(), console, as_json=as_json):
+    if not run_check(site_path, process_settings(), console, as_json=as_json):
         raise typer.Exit(exit_codes.FAILED)
 
 
@@ -157,7 +145,7 @@ def image(
     """Find and measure every face in pictures."""
     from workers.image import run_image
 
-    settings = _settings()
+    settings = process_settings()
     models = ModelChoices(
         detector=detector,
         landmarks=landmarks,
@@ -208,7 +196,7 @@ def video(
     """Follow every face through a film."""
     from deploy.film.video import run_video
 
-    settings = _settings()
+    settings = process_settings()
     raise typer.Exit(
         run_video(
             path,
@@ -236,81 +224,6 @@ def video(
 
 
 @app.command()
-def ingest(
-    site_path: SiteFile,
-    shard: Annotated[str, typer.Option(help="i/n: every n-th camera from the i-th on.")] = "0/1",
-) -> None:
-    """Read the cameras and publish their frames (one service)."""
-    from deploy.local.child_process import guarded
-    from ingest.metrics import IngestMetrics
-    from ingest.runner import run_ingest
-
-    site, settings = load_site(site_path), _settings()
-    part, stop = _shard(shard), stop_on_signals()
-    with closing(IngestMetrics()) as metrics, _health(settings, stop, metrics.missing):
-        run_ingest(
-            site_path.absolute(),
-            site,
-            settings,
-            guarded([sys.executable, "-m", "deploy", "ingest-group"], signal.SIGKILL),
-            shard=part,
-            stop=stop,
-            metrics=metrics,
-        )
-
-
-@app.command(name="ingest-group", hidden=True)
-def ingest_group() -> None:
-    """Read the cameras that `facepose ingest` orders over standard input."""
-    from ingest.groups.group_process import run_group_process
-
-    run_group_process(_settings(), stop_on_signals())
-
-
-@app.command()
-def worker(
-    site_path: SiteFile,
-    shard: Annotated[
-        str, typer.Option(help="i/n: only every n-th camera from the i-th on (for `follow`).")
-    ] = "0/1",
-    devices: Annotated[
-        str | None, typer.Option(metavar="0,1,…", help="GPUs, a process for each; else all.")
-    ] = None,
-    run: RunId = "",
-    room: RoomId = None,
-) -> None:
-    """Analyse frames (one service): a process for each GPU, or one on the CPU."""
-    from deploy.worker_command import chosen_devices, run_workers
-
-    site, settings = load_site(site_path), _settings()
-    part, stop, chosen = _shard(shard), stop_on_signals(), chosen_devices(devices, settings)
-    # With several GPUs each one's process tells for itself, on a port of its own.
-    missing = gauge_says_ready("facepose_worker_ready") if len(chosen) < 2 else list[str]
-    with _health(settings, stop, missing):
-        recording = recording_of(site, run, room)
-        run_workers(
-            site_path, site, settings, shard=part, devices=chosen, stop=stop, recording=recording
-        )
-
-
-@app.command()
-def aggregator(site_path: SiteFile, run: RunId = "", room: RoomId = None) -> None:
-    """Turn faces into scores in PostgreSQL (one service)."""
-    from aggregator.recorded_run import RecordedRun
-    from aggregator.retention import kept_from
-    from aggregator.runner import run_aggregator
-
-    site, settings, stop = load_site(site_path), _settings(), stop_on_signals()
-    recording, recorded = recording_of(site, run, room), None
-    if recording.room is not None:
-        kept = kept_from(site.retention, dt.datetime.now(dt.UTC))
-        recorded = RecordedRun(recording.run_id, recording.room, kept)
-    watch = SiteWatch(site_path, site) if recorded is None else None
-    with _health(settings, stop, gauge_says_ready("facepose_aggregator_ready")):
-        run_aggregator(site, settings, stop, run=recorded, watch=watch)
-
-
-@app.command()
 def replay(
     films: Annotated[
         list[str], typer.Argument(metavar="FILM…", help="Films, or CAMERA=FILM for each.")
@@ -330,7 +243,7 @@ def replay(
     from deploy.replay_command import ReplayOptions, run_replay
 
     os.nice(10)  # and so all that is started here: the live rooms come first
-    site, settings, stop = load_site(site_path), _settings(), stop_on_signals()
+    site, settings, stop = load_site(site_path), process_settings(), stop_on_signals()
     options = ReplayOptions(films, room, start, class_id, activity, has_workers=workers)
     if not run_replay(site_path, site, settings, options, console, stop):
         raise typer.Exit(exit_codes.FAILED)
@@ -360,7 +273,7 @@ def weights_pull(
     """Fetch the networks' weights, verify their hashes and keep them in the cache."""
     from deploy.weights_command import pull_with_progress
 
-    pull_with_progress(names or [], _settings().device, console, all_weights=all_weights)
+    pull_with_progress(names or [], process_settings().device, console, all_weights=all_weights)
 
 
 @weights_app.command("list")
@@ -376,7 +289,7 @@ def db_upgrade() -> None:
     """Create the tables, or bring them to this version."""
     from deploy.database_command import upgrade_database
 
-    upgrade_database(_settings().require_database_url(), console)
+    upgrade_database(process_settings().require_database_url(), console)
 
 
 @db_app.command("sync")
@@ -387,7 +300,7 @@ def db_sync(
     """Bring rooms, cameras, seats and calibrations of a site file into the tables."""
     from deploy.database_command import sync_database
 
-    sync_database(_settings().require_database_url(), load_site(site_path), dry_run, console)
+    sync_database(process_settings().require_database_url(), load_site(site_path), dry_run, console)
 
 
 @db_app.command("shell", context_settings={"ignore_unknown_options": True})
@@ -401,7 +314,7 @@ def db_shell(
     """Open psql on DATABASE_URL, or on the embedded database of a state folder."""
     from deploy.database_command import open_shell
 
-    settings = _settings()
+    settings = process_settings()
     folder = state or settings.state or Path(".facepose")
     raise typer.Exit(open_shell(settings, folder, arguments or []))
 
@@ -435,25 +348,3 @@ def _about_files(exc: OSError) -> str | None:
 def _fail(text: str, status: int) -> NoReturn:
     errors.print(text, style="red", highlight=False, markup=False, soft_wrap=True)
     sys.exit(status)
-
-
-def _settings() -> Settings:
-    settings = load_settings()
-    configure_logs(settings.log_format)
-    return settings
-
-
-def _health(
-    settings: Settings, stop: StopWish, missing: Missing
-) -> AbstractContextManager[int | None]:
-    """Metrics and health of a service, served inside when a port is set."""
-    if not settings.metrics_port:
-        return nullcontext()
-    return serving_health(settings.metrics_host, settings.metrics_port, Health(stop, missing))
-
-
-def _shard(text: str) -> tuple[int, int]:
-    index, _, count = text.partition("/")
-    if index.isdigit() and count.isdigit() and int(index) < int(count):
-        return int(index), int(count)
-    raise typer.BadParameter(f"expected i/n with 0 <= i < n, got {text!r}", param_hint="--shard")

@@ -11,6 +11,7 @@ from typing import Literal
 import structlog
 
 from deploy.stop_wish import StopWish
+from schemas.settings import Settings, load_settings
 
 
 def configure_logs(log_format: Literal["text", "json"] = "text") -> None:
@@ -50,3 +51,14 @@ def stop_on_signals() -> StopWish:
     signal.signal(signal.SIGTERM, ask_to_stop)
     signal.signal(signal.SIGINT, ask_to_stop)
     return stop
+
+
+def process_settings() -> Settings:
+    """The settings in force, with the logs set up as they say.
+
+    Raises:
+        SettingsError: every wrong variable by its name.
+    """
+    settings = load_settings()
+    configure_logs(settings.log_format)
+    return settings

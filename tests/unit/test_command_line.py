@@ -15,7 +15,7 @@ import typer
 from sqlalchemy import make_url
 from typer.testing import CliRunner
 
-from deploy import cli
+from deploy import cli, process_setup, services_app
 from deploy.cli import app
 from deploy.init import render
 from deploy.local.servers import EmbeddedPostgres
@@ -48,8 +48,10 @@ class Run:
 @pytest.fixture
 def facepose(monkeypatch, capsys):
     """Run the command in this process, where the libraries are loaded already."""
-    monkeypatch.setattr(cli, "configure_logs", lambda *_: None)
-    monkeypatch.setattr(cli, "stop_on_signals", threading.Event)
+    for module in (cli, process_setup):
+        monkeypatch.setattr(module, "configure_logs", lambda *_: None)
+    for module in (cli, services_app):
+        monkeypatch.setattr(module, "stop_on_signals", threading.Event)
 
     def run(*arguments: str, folder: Path, **variables: str) -> Run:
         monkeypatch.chdir(folder)
