@@ -17,7 +17,7 @@ from typing import Final
 
 import av
 
-from ingest.stream.coded_picture import is_disposable
+from ingest.stream.coded_picture import is_clean_start, is_disposable
 from ingest.stream.sampler import Sampler
 
 STEADY_GROUPS: Final = 2  # of equal length, before the next is foretold
@@ -58,8 +58,9 @@ class Skipper:
 
     def needs(self, packet: av.Packet[av.VideoStream], pts_ns: int) -> bool:
         """Whether the coded picture, shown at `pts_ns`, must be decoded."""
-        self._learn(packet.is_keyframe, pts_ns)
-        if packet.is_keyframe:
+        is_key = is_clean_start(packet, self._codec)
+        self._learn(is_key, pts_ns)
+        if is_key:
             self._waits_for_key = False
         elif self._waits_for_key:
             return False
@@ -75,7 +76,7 @@ class Skipper:
 
     def pass_undated(self, packet: av.Packet[av.VideoStream]) -> None:
         """A coded picture without a time: it is decoded. A connection's first key frame is one."""
-        self._undated_keys += packet.is_keyframe
+        self._undated_keys += is_clean_start(packet, self._codec)
 
     def _learn(self, is_key: bool, pts_ns: int) -> None:
         if self._last_pts_ns is not None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ingest.stream.coded_picture import is_disposable
+from ingest.stream.coded_picture import is_clean_start, is_disposable
 from ingest.stream.sampler import Sampler
 from ingest.stream.skipping import ALL, Skipper
 from ingest.stream.timestamps import NS
@@ -63,6 +63,24 @@ def coded(codec: str, gop: int, bframes: int, seconds: int = 8) -> tuple[Coded, 
         packets += stream.encode(None)
         units = [Coded(bytes(p), int(p.pts), p.is_keyframe) for p in packets]
     return tuple(units)
+
+
+@cache
+def gradually_refreshed() -> tuple[Coded, ...]:
+    """H.264 with intra refresh: a column of each picture is coded anew, no picture stands alone."""
+    encoder = av.CodecContext.create("libx264", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = 96, 64, "yuv420p"
+    encoder.time_base = Fraction(1, FPS)
+    encoder.options = {"x264-params": "intra-refresh=1:keyint=25:bframes=0:scenecut=0"}
+    picture = np.random.default_rng(1).integers(0, 255, (64, 96, 3), np.uint8)
+    packets = []
+    for index in range(6 * FPS):
+        moved = np.roll(picture, index, 1)
+        frame = av.VideoFrame.from_ndarray(moved, format="rgb24").reformat(format="yuv420p")
+        frame.pts, frame.time_base = index, Fraction(1, FPS)
+        packets += encoder.encode(frame)
+    packets += encoder.encode(None)
+    return tuple(Coded(bytes(p), int(p.pts), p.is_keyframe) for p in packets)
 
 
 def decoder(codec: str) -> av.CodecContext:
@@ -192,6 +210,25 @@ def test_a_key_frame_that_does_not_come_costs_one_group_and_is_not_trusted_again
     gaps = np.diff(sampled)
     assert (gaps > 5).sum() <= 1
     assert gaps.max() <= 26 + 5  # at most to the next key frame
+
+
+def test_a_stream_with_gradual_refresh_is_decoded_whole() -> None:
+    """Its "key frames" are whole only a group later: nothing before them may be left out."""
+    refreshed = gradually_refreshed()
+    assert sum(unit.is_key for unit in refreshed) > 4
+
+    sampled, decoded, decoding, pictures = run(refreshed, "libx264", 1)
+
+    assert (decoded, decoding) == (len(refreshed), ALL)
+    everything = decode_all(refreshed, "libx264")
+    assert [everything[pts] for pts in sampled] == pictures
+    assert not any(is_clean_start(unit.packet(), "h264") for unit in refreshed[1:])
+
+
+@pytest.mark.parametrize(("codec", "name"), [("libx264", "h264"), ("libx265", "hevc")])
+def test_key_frames_are_clean_starts_and_others_are_not(codec: str, name: str) -> None:
+    for unit in coded(codec, 25, 0):
+        assert is_clean_start(unit.packet(), name) == unit.is_key
 
 
 @pytest.mark.parametrize("codec", ["libx264", "libx265"])
