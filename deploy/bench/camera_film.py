@@ -123,7 +123,7 @@ def _pictures(width: int, height: int) -> Iterator[Plane]:
 
 
 class _Sway:
-    """Moves parts of a picture to and fro, each in its own time."""
+    """Moves parts of a picture from side to side, each in its own time."""
 
     def __init__(self, rng: np.random.Generator, width: int, height: int) -> None:
         x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
