@@ -113,7 +113,7 @@ def test_a_picture_that_ffmpeg_held_back_does_not_prolong_the_silence():
         size=100,
         pts=None,
         time_base=Fraction(1, 90_000),
-        is_keyframe=True,
+        is_keyframe=False,
         decode=list,
         has_sidedata=lambda _kind: False,
     )
