@@ -10,6 +10,7 @@ from ingest.camera_spec import CameraSpec
 from ingest.camera_state import CameraState
 from ingest.encoder import Picture, encode_planes, full_range
 from ingest.errors import CameraError, FilmEndedError, PictureError, TimeBreakError
+from ingest.frame_header import frame_header
 from ingest.minute_log import MinuteLog
 from ingest.publisher import FramePublisher
 from ingest.stream.knock import answers_knock
@@ -117,20 +118,13 @@ class CameraReader:
             return encode_planes(planes, self._jpeg_quality)
 
     def _header(self, timed: TimedFrame, seq: int, picture: Picture) -> Frame:
-        whole_width, whole_height = picture.whole or (0, 0)
-        return Frame(
+        return frame_header(
+            picture,
             room_id=self.state.room_id,
             camera_id=self.state.camera_id,
             epoch=self.state.epoch,
             seq=seq,
             captured_at=timed.captured_at,
-            width=picture.width,
-            height=picture.height,
-            matrix=picture.matrix,
-            left=picture.left,
-            top=picture.top,
-            whole_width=whole_width,
-            whole_height=whole_height,
         )
 
     def _pause(self, error: CameraError) -> None:

@@ -18,6 +18,7 @@ import structlog
 
 from ingest.encoder import Picture, encode_picture
 from ingest.errors import PictureError, ReplayStoppedError
+from ingest.frame_header import frame_header
 from ingest.recording.recorded_films import RecordedCamera, RecordedFrame, recorded_frames
 from ingest.recording.run_log import Run, RunLog
 from ingest.recording.unread_frames import UnreadFrames
@@ -169,20 +170,13 @@ class Replay:
         self.progress.sent += 1
 
     def _header(self, camera: RecordedCamera, frame: RecordedFrame, picture: Picture) -> Frame:
-        whole_width, whole_height = picture.whole or (0, 0)
-        return Frame(
+        return frame_header(
+            picture,
             room_id=camera.room_id,
             camera_id=camera.camera_id,
             epoch=self._run.epoch,
             seq=frame.seq,
             captured_at=frame.captured_at,
-            width=picture.width,
-            height=picture.height,
-            matrix=picture.matrix,
-            left=picture.left,
-            top=picture.top,
-            whole_width=whole_width,
-            whole_height=whole_height,
             run_id=self._run.run_id,
         )
 
