@@ -21,7 +21,7 @@ setup: $(READY)
 $(READY): pyproject.toml requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; try: make PYTHON=python3.12 setup")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check --require-hashes --progress-bar off -qr requirements.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --require-hashes --progress-bar off -qr requirements.lock
 	$(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -qe .
 	$(BIN)/facepose weights pull
 	touch $(READY)
@@ -46,7 +46,7 @@ check: setup
 	$(BIN)/codespell
 
 lock:
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-config --upgrade -qo requirements.lock
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-config --override requirements.override --upgrade -qo requirements.lock
 
 clean:
 	rm -rf .venv .facepose demo-summary.json demo-report.html
