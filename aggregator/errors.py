@@ -2,6 +2,7 @@
 
 AggregatorError
 ├── SnapshotError       a room's stored state cannot be used by this version
+│   └── NewerSnapshotError   a newer program wrote it: leave the room alone, wait for an upgrade
 ├── LeaseLostError      another aggregator holds the room now: drop it, write nothing
 └── UnknownPlaceError   a row names a room, camera or seat that `db sync` has not stored yet
 """
@@ -17,6 +18,10 @@ class AggregatorError(FacePoseError):
 
 class SnapshotError(AggregatorError):
     """A room's stored state cannot be used by this version."""
+
+
+class NewerSnapshotError(SnapshotError):
+    """A newer program wrote the room's state: this one must not touch it."""
 
 
 class LeaseLostError(AggregatorError):

@@ -10,7 +10,7 @@ from aggregator.errors import SnapshotError
 from aggregator.leases import Lease
 from aggregator.retention import ALL_KEPT, KeptFrom
 from aggregator.room import Room
-from aggregator.room_state import SNAPSHOT_VERSION
+from aggregator.room_state import SNAPSHOT_VERSION, refuse_newer
 from aggregator.rows import Rows
 from aggregator.sealing import Sealer
 from aggregator.store import Store, StoredState
@@ -125,7 +125,11 @@ class HeldRoom:
 def load_room(
     client: Client, store: Store, lease: Lease, name: str, kept: KeptFrom = ALL_KEPT
 ) -> HeldRoom:
-    """The room where its last holder committed it, or a new one."""
+    """The room where its last holder committed it, or a new one.
+
+    Raises:
+        NewerSnapshotError: a newer program committed it.
+    """
     stream = faces_stream(name, lease.run_id)
     sealer = Sealer(client, name, lease.run_id)
     room = _stored_room(store.load(lease), sealer, name, lease.run_id)
@@ -147,6 +151,7 @@ def resumes_at(client: Client, store: Store, lease: Lease, name: str) -> int:
 def _stored_room(state: StoredState | None, sealer: Sealer, name: str, run_id: str) -> Room:
     if state is None:
         return Room.new(name, run_id)
+    refuse_newer(state.version)
     try:
         return Room.restore(sealer.unwrap(state.snapshot), state.version)
     except SnapshotError as exc:

@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-from aggregator.errors import LeaseLostError
+from aggregator.errors import LeaseLostError, NewerSnapshotError
 from aggregator.held_room import HeldRoom, load_room
 from aggregator.leases import RENEW_EVERY_S, Lease, LeaseKeeper
 from aggregator.metrics import AggregatorMetrics
@@ -39,7 +39,7 @@ TRIM_EVERY_S: Final = 5.0
 KEPT_BEHIND_S: Final = 60.0
 READ_COUNT: Final = 500
 BLOCK_MS: Final = 200
-LOOK_AGAIN_S: Final = 5.0  # at an entry of a newer version
+LOOK_AGAIN_S: Final = 5.0  # at an entry or a state of a newer version
 
 PlanOf = Callable[[str, int], RoomPlan]  # room's slug, Unix ns
 
@@ -81,6 +81,7 @@ class Aggregator:
         self._run = run
         self._held: dict[int, HeldRoom] = {}
         self._renewed_s = float("-inf")
+        self._refused: dict[int, float] = {}  # rooms of a newer program; when to look again
 
     def step(self) -> None:
         """One round: renew, read, feed, commit, tick, trim.
@@ -96,7 +97,8 @@ class Aggregator:
             self._take(stream, batch)
         self._commit_due()
         self._tick_and_trim()
-        self._metrics.ready.set(not any(held.blocked for held in self._held.values()))
+        blocked = any(held.blocked for held in self._held.values())
+        self._metrics.ready.set(not (blocked or self._refused))
 
     def is_idle(self) -> bool:
         """Whether there is no room, and so no log to wait on."""
@@ -120,8 +122,13 @@ class Aggregator:
         kept = {lease.room_id for lease in self._keeper.renew(h.lease for h in self._held.values())}
         for held in [h for number, h in self._held.items() if number not in kept]:
             self._drop(held)
-        for lease in self._keeper.claim([n for n in self._names if n not in self._held]):
-            self._open(lease)
+        now_s = self._monotonic()
+        free = [n for n in self._names if n not in self._held]
+        for lease in self._keeper.claim([n for n in free if now_s >= self._refused.get(n, now_s)]):
+            try:
+                self._open(lease)
+            except NewerSnapshotError as exc:
+                self._refuse(lease, str(exc))
         self._renewed_s = self._monotonic()
         self._metrics.rooms.set(len(self._held))
 
@@ -132,6 +139,7 @@ class Aggregator:
             self._publish_plan(held)
         held.heard_s = held.committed_s = held.trimmed_s = self._monotonic()
         self._held[lease.room_id] = held
+        self._refused.pop(lease.room_id, None)
         _log.info(
             "Room taken over",
             action="room_taken",
@@ -139,6 +147,19 @@ class Aggregator:
             position=held.room.position,
             fence=lease.fence,
         )
+
+    def _refuse(self, lease: Lease, reason: str) -> None:
+        """Leave a room alone whose state only a newer version understands; it may take it."""
+        self._keeper.release([lease])
+        if lease.room_id not in self._refused:
+            name = self._names[lease.room_id]
+            _log.error(
+                "Waiting for an upgrade of this service",
+                action="newer_state",
+                room=name,
+                reason=reason,
+            )
+        self._refused[lease.room_id] = self._monotonic() + LOOK_AGAIN_S
 
     def _publish_plan(self, held: HeldRoom) -> None:
         plan = self._plan_of(held.name, server_time_ns(self._client))

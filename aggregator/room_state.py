@@ -8,12 +8,15 @@ from typing import Final
 import msgspec
 
 from aggregator.cameras import CameraState
-from aggregator.errors import SnapshotError
+from aggregator.errors import NewerSnapshotError, SnapshotError
 from aggregator.inbox import Inbox
 from aggregator.people import Meeting
 from schemas.messages import ActivityChange, RoomPlan
 
-SNAPSHOT_VERSION: Final = 1
+# 2: tracks with velocities, calibration, a person's own eyes. What version 1 did not know begins
+# with the defaults of its fields.
+SNAPSHOT_VERSION: Final = 2
+OLDEST_VERSION: Final = 1
 
 
 class RoomState(msgspec.Struct):
@@ -40,15 +43,25 @@ def pack(state: RoomState) -> bytes:
     return zlib.compress(msgspec.msgpack.encode(state), 1)
 
 
+def refuse_newer(version: int) -> None:
+    """Raises: NewerSnapshotError: a newer program wrote a state of this version."""
+    if version > SNAPSHOT_VERSION:
+        raise NewerSnapshotError(
+            f"the room's state has version {version}, this program reads up to {SNAPSHOT_VERSION}"
+        )
+
+
 def unpack(snapshot: bytes, version: int) -> RoomState:
     """The state in a snapshot.
 
     Raises:
-        SnapshotError: another version's, or damaged.
+        NewerSnapshotError: a newer program's.
+        SnapshotError: one older than the version before ours, or damaged.
     """
-    if version != SNAPSHOT_VERSION:
+    refuse_newer(version)
+    if version < OLDEST_VERSION:
         raise SnapshotError(
-            f"the room's state has version {version}, this program reads {SNAPSHOT_VERSION}"
+            f"the room's state has version {version}, this program reads {OLDEST_VERSION} and newer"
         )
     try:
         return msgspec.msgpack.decode(zlib.decompress(snapshot), type=RoomState)
