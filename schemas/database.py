@@ -1,13 +1,15 @@
 """The connection to PostgreSQL, and its migrations.
 
 DatabaseError
-├── DatabaseUnavailableError   no server answers, or it does not let us in: wait or fix the url
+├── DatabaseUnavailableError   no server answers: wait
+├── DatabaseRefusedError       it does not let us in: waiting does not help, fix the url
 └── DatabaseVersionError       migrated by a newer version of this program, or not yet by this one
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -27,6 +29,12 @@ from schemas.partitions import DAYS_AHEAD, ensure_partitions
 
 _MIGRATION_LOCK: Final = 0x0FACE_0001
 _CONNECT_TIMEOUT_S: Final = 5
+# libpq gives no SQLSTATE for a connection that was never made. A server that speaks another
+# language is waited for, as for one that is away.
+_REFUSED: Final = re.compile(
+    r"authentication failed|no password supplied|no pg_hba\.conf entry"
+    r'|(role|user|database) "[^"]*" does not exist|is not permitted to log in'
+)
 # A host that vanishes without a word would otherwise hold a session for many minutes.
 _NOTICE_A_DEAD_HOST: Final = {
     "application_name": "facepose",
@@ -42,7 +50,11 @@ class DatabaseError(FacePoseError):
 
 
 class DatabaseUnavailableError(DatabaseError):
-    """No server answers, or it does not let us in."""
+    """No server answers."""
+
+
+class DatabaseRefusedError(DatabaseError, SettingsError):
+    """The server does not let us in: user, password or database are not what it knows."""
 
 
 class DatabaseVersionError(DatabaseError):
@@ -88,7 +100,7 @@ def upgrade(
         One sentence for each thing that was done; empty: all was up to date.
 
     Raises:
-        DatabaseUnavailableError, DatabaseVersionError, SettingsError
+        DatabaseUnavailableError, DatabaseRefusedError, DatabaseVersionError, SettingsError
     """
     done: list[str] = []
 
@@ -111,13 +123,18 @@ def connect(engine: Engine) -> Iterator[Connection]:
     """A connection, rolled back and closed at the end unless committed.
 
     Raises:
-        DatabaseUnavailableError: with the driver's reason.
+        DatabaseUnavailableError, DatabaseRefusedError: with the driver's reason.
     """
     try:
         connection = engine.connect()
     except OperationalError as exc:
         host = engine.url.host or engine.url.query.get("host", "this machine")
         reason = str(exc.orig).strip().partition("\n")[0]
+        if _REFUSED.search(reason):
+            raise DatabaseRefusedError(
+                f"PostgreSQL at {host} does not let us in: {reason}; "
+                "check user, password and name in DATABASE_URL"
+            ) from exc
         raise DatabaseUnavailableError(f"PostgreSQL at {host}: {reason}") from exc
     with connection:
         yield connection
