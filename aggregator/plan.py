@@ -7,8 +7,17 @@ from collections.abc import Mapping
 import msgspec
 
 from aggregator.errors import UnknownPlaceError
-from schemas.messages import CameraPlan, Direction, Lesson, RecordedMeeting, RoomPlan, SeatPlan
-from schemas.site import WEEKDAYS, Calibration, Camera, Room, Site, TimetableRule
+from schemas.messages import (
+    CameraPlan,
+    DatedSeats,
+    Direction,
+    Lesson,
+    RecordedMeeting,
+    RoomPlan,
+    Seating,
+    SeatPlan,
+)
+from schemas.site import WEEKDAYS, Calibration, Camera, Room, Seat, Site, TimetableRule
 
 
 def build_plan(
@@ -49,6 +58,7 @@ def build_plan(
         lessons=() if recording else _lessons(site, room.id),
         recording=recording,
         run_id=run_id,
+        seatings=_seatings(site, room.id),
     )
 
 
@@ -63,11 +73,29 @@ def _camera(camera: Camera, mask_bit: int) -> CameraPlan:
         mask_bit=mask_bit,
         analysis_fps=camera.analysis_fps,
         calibration=_direction(camera.calibration),
-        seats=tuple(
-            SeatPlan(label=label, polygon=seat.polygon, calibration=_direction(seat.calibration))
-            for label, seat in sorted(camera.seats.items())
+        seats=_seats(camera.seats),
+        seat_plans=tuple(
+            DatedSeats(valid_from=plan.valid_from.isoformat(), seats=_seats(plan.seats))
+            for plan in camera.seat_plans
         ),
     )
+
+
+def _seats(seats: Mapping[str, Seat]) -> tuple[SeatPlan, ...]:
+    return tuple(
+        SeatPlan(label=label, polygon=seat.polygon, calibration=_direction(seat.calibration))
+        for label, seat in sorted(seats.items())
+    )
+
+
+def _seatings(site: Site, room_id: str) -> tuple[Seating, ...]:
+    """When classes sat anew in the room, the earliest first."""
+    seatings = [
+        Seating(class_id=seating.class_id, valid_from=seating.valid_from.isoformat())
+        for seating in site.seatings
+        if seating.room == room_id
+    ]
+    return tuple(sorted(seatings, key=lambda seating: (seating.valid_from, seating.class_id)))
 
 
 def _direction(calibration: Calibration | None) -> Direction | None:

@@ -6,7 +6,7 @@ of Unix time. What is not filled in is NULL.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -37,6 +37,20 @@ class MeetingRow(Row, frozen=True, kw_only=True):
         return "running" if self.ended is None else "held"
 
 
+class SeatRow(Row, frozen=True, kw_only=True):
+    """A seat that was proposed, not drawn: it needs a number before rows can name it."""
+
+    room: str
+    seat: str
+
+
+class StudentRow(Row, frozen=True, kw_only=True):
+    """The pseudonymous student of (class, seat, seating); inserted once, never changed."""
+
+    student_id: int
+    site: str
+
+
 class ParticipationRow(Row, frozen=True, kw_only=True):
     """Inserted when a student's place locks for the first time; `present` at the close."""
 
@@ -46,6 +60,7 @@ class ParticipationRow(Row, frozen=True, kw_only=True):
     anon_no: int
     seat: str  # "": an anonymous place
     identity_source: str
+    student_id: int | None = None
     present: tuple[tuple[int, int], ...] | None = None
 
 
@@ -132,6 +147,7 @@ class ParticipationSummaryRow(Row, frozen=True, kw_only=True):
     meeting_id: int
     site: str
     class_slug: str
+    student_id: int | None = None
     score: int | None
     score_lo: int
     score_hi: int
@@ -166,6 +182,8 @@ class MeetingSummaryRow(Row, frozen=True, kw_only=True):
     n_present: int
     n_scored: int
     camera_down_s: int
+    calibration_stale: bool = False
+    ambiguous_s: int = 0  # seconds in which a seat had two candidates or lost its lock
     quality: str
     face_px: int | None
     model_version: str | None
@@ -198,7 +216,39 @@ class CameraMinuteRow(Row, frozen=True, kw_only=True):
     faces: float | None
 
 
+class CalibrationRow(Row, frozen=True, kw_only=True):
+    """A direction of the front that holds from `valid_from` on; closes the one before it."""
+
+    room: str
+    camera: str
+    seat: str  # "": the whole camera
+    method: str
+    source: str  # 'measured' or 'command'
+    yaw_deg: float
+    pitch_deg: float
+    mode_mass: float | None
+    n_samples: int | None
+    factor: float
+    valid_from: int
+
+
+class EventRow(Row, frozen=True, kw_only=True):
+    """Something that a person should know; no names, no pictures."""
+
+    ts: int
+    event_id: int
+    kind: str
+    severity: int  # 1 to know, 2 to look at, 3 to act on
+    site: str
+    room: str
+    camera: str = ""
+    meeting_id: int | None = None
+    participation_id: int | None = None
+    payload: dict[str, Any] = {}
+
+
 _PER_STUDENT: Final = (
+    StudentRow,
     ParticipationRow,
     AttentionWindowRow,
     AttentionMinuteRow,

@@ -6,7 +6,9 @@ import datetime as dt
 import os
 import socket
 import threading
+import time
 import uuid
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final
 
@@ -20,8 +22,9 @@ from aggregator.metrics import AggregatorMetrics
 from aggregator.patience import Patience
 from aggregator.plan import build_plan
 from aggregator.recorded_run import RecordedRun
+from aggregator.reference import Places
 from aggregator.score import PARAMS, SCORE_VERSION
-from aggregator.store import Places, Store
+from aggregator.store import Store
 from schemas.database import (
     DatabaseUnavailableError,
     connect,
@@ -138,8 +141,11 @@ def build_aggregator(
     holder: str,
     *,
     run: RecordedRun | None = None,
+    monotonic: Callable[[], float] = time.monotonic,
 ) -> Aggregator:
     """An aggregator for all rooms of the site that have a camera, or for one recording.
+
+    `monotonic` is another clock for a bench: seconds that only grow.
 
     Raises:
         DatabaseVersionError, UnknownPlaceError: the database is not ready for this site.
@@ -174,6 +180,7 @@ def build_aggregator(
         {name: places.room(name) for name in rooms},
         plan_of,
         metrics,
+        monotonic,
         run=run,
     )
 

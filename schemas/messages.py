@@ -165,6 +165,13 @@ class SeatPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     calibration: Direction | None = None
 
 
+class DatedSeats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A plan that replaces a camera's seats from a local day on."""
+
+    valid_from: str  # "2027-03-01"
+    seats: tuple[SeatPlan, ...]
+
+
 class CameraPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One camera of a room, as the aggregator needs it."""
 
@@ -173,6 +180,32 @@ class CameraPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     analysis_fps: float
     calibration: Direction | None = None
     seats: tuple[SeatPlan, ...] = ()
+    seat_plans: tuple[DatedSeats, ...] = ()  # sorted by `valid_from`
+
+
+class Seating(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """From a local day on a class sits anew in the room: its seats are other students."""
+
+    class_id: str
+    valid_from: str  # "2027-03-01"
+
+
+class StoredDirection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A direction of the front that the database holds and the site file does not."""
+
+    camera_id: Slug
+    label: str  # seat; "": the whole camera
+    direction: Direction
+
+
+class Occurrence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One lesson of a calendar, already expanded; Unix seconds, end exclusive."""
+
+    source_key: str  # "ical:UID:RECURRENCE"
+    start: int
+    end: int
+    class_id: str = ""
+    activity: str = "unknown"
 
 
 class Lesson(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -209,6 +242,10 @@ class RoomPlan(Message, frozen=True):
     window_s: int = 10
     recording: RecordedMeeting | None = None  # of a run; live rooms have none
     run_id: str = ""
+    occurrences: tuple[Occurrence, ...] = ()  # of calendars, sorted by start
+    seatings: tuple[Seating, ...] = ()
+    # Only for a room whose own state knows no directions: it is new, or its state was lost.
+    calibrations: tuple[StoredDirection, ...] = ()
 
 
 class ActivityChange(Message, frozen=True):
@@ -221,7 +258,43 @@ class ActivityChange(Message, frozen=True):
     run_id: str = ""
 
 
-RoomMessage = FrameFaces | CameraStatus | EndOfStream | Tick | RoomPlan | ActivityChange
+class SeatDirection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where the head of one seat's student pointed when told to look at the board."""
+
+    label: str  # seat; "": the whole camera
+    yaw_deg: float
+    pitch_deg: float
+    n: int = 0  # faces behind it
+
+
+class CalibrationSet(Message, frozen=True):
+    """Control event: somebody calibrated a camera by hand; holds from `at` on."""
+
+    room_id: Slug
+    at: UnixNs
+    camera_id: Slug
+    directions: Annotated[tuple[SeatDirection, ...], msgspec.Meta(max_length=512)]
+    run_id: str = ""
+
+
+class SeatsConfirmed(Message, frozen=True):
+    """Control event: somebody says that from `at` on the room's seats are who sits in them."""
+
+    room_id: Slug
+    at: UnixNs
+    run_id: str = ""
+
+
+RoomMessage = (
+    FrameFaces
+    | CameraStatus
+    | EndOfStream
+    | Tick
+    | RoomPlan
+    | ActivityChange
+    | CalibrationSet
+    | SeatsConfirmed
+)
 
 _KINDS: Final[dict[bytes, type[Message]]] = {
     b"frame": Frame,
@@ -231,6 +304,8 @@ _KINDS: Final[dict[bytes, type[Message]]] = {
     b"tick": Tick,
     b"room_plan": RoomPlan,
     b"activity_change": ActivityChange,
+    b"calibration_set": CalibrationSet,
+    b"seats_confirmed": SeatsConfirmed,
 }
 _KIND_OF: Final = {cls: kind for kind, cls in _KINDS.items()}
 _DECODERS: Final = {kind: msgspec.msgpack.Decoder(cls) for kind, cls in _KINDS.items()}

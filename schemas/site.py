@@ -100,6 +100,18 @@ class Seat(_Part):
     calibration: Calibration | None = None
 
 
+Seats = Annotated[
+    dict[Annotated[str, Field(min_length=1, max_length=32)], Seat], Field(max_length=500)
+]
+
+
+class DatedSeats(_Part):
+    """A seat plan that replaces a camera's `seats` from a day (the site's local date) on."""
+
+    valid_from: dt.date = Field(alias="from")
+    seats: Seats
+
+
 Url = Annotated[str, Field(min_length=1, max_length=2000), AfterValidator(_check_url)]
 
 
@@ -129,12 +141,14 @@ class Camera(_Part):
     loop: bool = False
     calibration: Calibration | None = None
     detection: DetectionPlan = DetectionPlan()
-    seats: dict[Annotated[str, Field(min_length=1, max_length=32)], Seat] = Field(
-        default_factory=dict, max_length=500
-    )
+    seats: Seats = Field(default_factory=dict)
+    seat_plans: tuple[DatedSeats, ...] = Field(default=(), max_length=100)
 
     @model_validator(mode="after")
     def _check_parts(self) -> Self:
+        days = [plan.valid_from for plan in self.seat_plans]
+        if days != sorted(set(days)):
+            raise ValueError("`seat_plans` begin on different days, the earliest first")
         if self.stream == "sub" and self.sub_url is None:
             raise ValueError("`stream: sub` needs `sub_url`, the address of the smaller stream")
         if self.region is not None:
@@ -187,8 +201,13 @@ class Room(_Part):
 
     @property
     def seat_labels(self) -> tuple[str, ...]:
-        """Labels of all seats that any of the room's cameras sees, sorted."""
-        return tuple(sorted({label for camera in self.cameras for label in camera.seats}))
+        """Labels of all seats that any of the room's cameras sees on any day, sorted."""
+        plans = [
+            seats
+            for camera in self.cameras
+            for seats in (camera.seats, *(plan.seats for plan in camera.seat_plans))
+        ]
+        return tuple(sorted({label for seats in plans for label in seats}))
 
 
 class TimetableRule(_Part):
@@ -218,6 +237,30 @@ class TimetableRule(_Part):
         if self.valid_from and self.valid_until and self.valid_until < self.valid_from:
             raise ValueError("'until' lies before 'from'")
         return self
+
+
+class CalendarFile(_Part):
+    """An iCalendar file (.ics) whose events are lessons of one room.
+
+    Attributes:
+        path: of the file, relative to the site file's folder.
+        room: the room of its events.
+        class_id: of its events; where it is missing, the event's own CATEGORIES name the class.
+        activity: of its events.
+    """
+
+    path: str = Field(min_length=1, max_length=1000)
+    room: Slug
+    class_id: Slug | None = Field(default=None, alias="class")
+    activity: Activity = "unknown"
+
+
+class Seating(_Part):
+    """From a day on a class sits anew in a room: each of its seats is another student."""
+
+    room: Slug
+    class_id: Slug = Field(alias="class")
+    valid_from: dt.date = Field(alias="from")
 
 
 class Policy(_Part):
@@ -279,6 +322,8 @@ class Site(_Part):
     policy: Policy
     rooms: tuple[Room, ...] = Field(min_length=1, max_length=10_000)
     timetable: tuple[TimetableRule, ...] = Field(default=(), max_length=100_000)
+    calendars: tuple[CalendarFile, ...] = Field(default=(), max_length=10_000)
+    seatings: tuple[Seating, ...] = Field(default=(), max_length=100_000)
     models: ModelChoices = ModelChoices()
     retention: Retention = Retention()
 

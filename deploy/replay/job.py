@@ -14,7 +14,8 @@ from sqlalchemy import Engine
 from aggregator.held_room import resumes_at
 from aggregator.leases import Lease
 from aggregator.plan import build_plan
-from aggregator.store import Places, Store
+from aggregator.reference import Places
+from aggregator.store import Store
 from deploy.local.stack import Servers
 from deploy.recording import Recording
 from deploy.replay import run_streams

@@ -1,6 +1,6 @@
 """The tables, by subject; importing this package declares all of them in `metadata`."""
 
-from schemas.tables.attendance import meetings, participations
+from schemas.tables.attendance import meetings, participations, students
 from schemas.tables.base import metadata
 from schemas.tables.measurements import (
     attention_minutes,
@@ -10,7 +10,7 @@ from schemas.tables.measurements import (
     meeting_summaries,
     participation_summaries,
 )
-from schemas.tables.operations import camera_minutes, room_leases, room_state
+from schemas.tables.operations import camera_minutes, events, room_leases, room_state
 from schemas.tables.reference import (
     calibrations,
     cameras,
@@ -30,6 +30,7 @@ __all__ = [
     "camera_minutes",
     "cameras",
     "classes",
+    "events",
     "expression_minutes",
     "meeting_minutes",
     "meeting_summaries",
@@ -45,4 +46,5 @@ __all__ = [
     "seat_regions",
     "seats",
     "sites",
+    "students",
 ]

@@ -1,4 +1,4 @@
-"""Meetings and who took part. Ids are 63-bit hashes of natural keys, made by the aggregator."""
+"""Meetings, students and who took part; the aggregator makes ids: 63-bit hashes of natural keys."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import TSTZMULTIRANGE, TSTZRANGE, ExcludeConstraint
+from sqlalchemy.dialects.postgresql import TSTZMULTIRANGE, TSTZRANGE, UUID, ExcludeConstraint
 
 from schemas.tables.base import key, metadata, optional, required
 
@@ -50,12 +50,25 @@ meetings: Final = Table(
     comment="Lessons, from the timetable or opened by presence",
 )
 
+students: Final = Table(
+    "students",
+    metadata,
+    key("student_id", BigInteger),  # hash of (site, class, room, seat, first day of the seating)
+    required("site_id", SmallInteger, ForeignKey("sites.site_id")),
+    required("pseudonym", UUID(as_uuid=True)),  # hash of student_id: no name is behind it
+    optional("birth_year", SmallInteger),
+    required("status", Text, server_default=text("'active'")),
+    optional("erased_at", DateTime(timezone=True)),
+    UniqueConstraint("pseudonym"),
+    comment="Who sits in a class's seat from one day on; no names",
+)
+
 participations: Final = Table(
     "participations",
     metadata,
     key("participation_id", BigInteger),  # hash of (meeting, seat label or anonymous number)
     required("meeting_id", BigInteger, ForeignKey("meetings.meeting_id", ondelete="CASCADE")),
-    optional("student_id", Integer),  # its table comes with rosters and baselines
+    optional("student_id", BigInteger, ForeignKey("students.student_id", ondelete="SET NULL")),
     required("anon_no", SmallInteger),
     optional("seat_id", Integer, ForeignKey("seats.seat_id")),  # NULL: no plan was drawn
     required("identity_source", Text),

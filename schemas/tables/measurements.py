@@ -132,7 +132,7 @@ participation_summaries: Final = Table(
     _time("meeting_start"),
     required("participation_id", BigInteger),
     required("meeting_id", BigInteger),
-    optional("student_id", Integer),
+    optional("student_id", BigInteger),
     required("site_id", SmallInteger),
     optional("class_id", Integer),
     required("score_version", SmallInteger),
@@ -179,6 +179,8 @@ meeting_summaries: Final = Table(
     required("n_scored", SmallInteger),
     required("camera_down_s", Integer),
     required("calibration_stale", Boolean, server_default=text("false")),
+    # seconds of students in which a seat had two candidates or lost its lock
+    required("ambiguous_s", Integer, server_default=text("0")),
     required("quality", Text),  # 'ok', or why the lesson is not reported
     optional("face_px", SmallInteger),
     optional("model_version", Text),

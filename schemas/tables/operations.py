@@ -1,4 +1,4 @@
-"""What keeps the services honest: the accounting of frames, the rooms' state and leases."""
+"""What keeps the services honest: frames accounted for, events, the rooms' state and leases."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from sqlalchemy import (
     Computed,
     DateTime,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     PrimaryKeyConstraint,
@@ -53,6 +54,25 @@ camera_minutes: Final = Table(
     PrimaryKeyConstraint("camera_id", "minute"),
     comment="Every frame of a camera, accounted for",
     **partitioned("minute", "month"),
+)
+
+events: Final = Table(
+    "events",
+    metadata,
+    required("ts", DateTime(timezone=True)),
+    required("event_id", BigInteger),  # hash of what happened, where and when
+    required("kind", Text),  # 'seat_change', 'calibration_bumped', …
+    required("severity", SmallInteger),  # 1 to know, 2 to look at, 3 to act on
+    optional("site_id", SmallInteger),
+    optional("room_id", Integer),
+    optional("camera_id", Integer),
+    optional("meeting_id", BigInteger),
+    optional("participation_id", BigInteger),
+    required("payload", JSONB, server_default=text("'{}'::jsonb")),
+    PrimaryKeyConstraint("event_id", "ts"),
+    Index("events_kind_ts_idx", "kind", "ts"),
+    comment="What people should know: seats that changed, cameras that were moved",
+    **partitioned("ts", "month"),
 )
 
 room_state: Final = Table(

@@ -62,6 +62,8 @@ rooms: Final = Table(
     slug(),
     required("name", Text),
     optional("capacity", SmallInteger),
+    # since when the seats are who sits in them, by somebody's word (`facepose seats confirm`)
+    optional("seats_confirmed_at", DateTime(timezone=True)),
     required("enabled", Boolean, server_default=text("true")),
     UniqueConstraint("site_id", "slug"),
     comment="Rooms of a site",
@@ -94,6 +96,8 @@ seats: Final = Table(
     required("room_id", Integer, ForeignKey("rooms.room_id")),
     required("label", Text),
     required("enabled", Boolean, server_default=text("true")),
+    # not drawn in the site file, but found where faces keep appearing
+    required("proposed", Boolean, server_default=text("false")),
     UniqueConstraint("room_id", "label"),
     comment="Seats of a room",
 )
@@ -123,6 +127,7 @@ calibrations: Final = Table(
     required("camera_id", Integer, ForeignKey("cameras.camera_id")),
     optional("seat_id", Integer, ForeignKey("seats.seat_id")),  # NULL: the whole camera
     required("method", Text),
+    required("source", Text, server_default=text("'site_file'")),
     required("yaw_deg", REAL),
     required("pitch_deg", REAL),
     optional("mode_mass", REAL),
@@ -133,6 +138,7 @@ calibrations: Final = Table(
         "method IN ('manual', 'geometric', 'modal_seat', 'plane_fit', 'camera_mode')",
         name="method",
     ),
+    CheckConstraint("source IN ('site_file', 'command', 'measured')", name="source"),
     ExcludeConstraint(
         (text("int8range(camera_id, camera_id, '[]')"), "&&"),
         (text("int8range(COALESCE(seat_id, 0), COALESCE(seat_id, 0), '[]')"), "&&"),

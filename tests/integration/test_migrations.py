@@ -27,7 +27,7 @@ from schemas.database import (
     upgrade,
 )
 from schemas.errors import SettingsError
-from schemas.partitions import ensure_partitions, is_partition
+from schemas.partitions import is_partition
 from schemas.score_versions import ScoreVersionError, ensure_score_version
 from tests.integration.catalog import read_catalog
 from tests.integration.fresh_database import fresh_database
@@ -35,6 +35,7 @@ from tests.integration.fresh_database import fresh_database
 NOW = dt.datetime(2026, 11, 22, 9, 0, tzinfo=dt.UTC)
 WRITTEN_BY_AGGREGATOR = (
     "meetings",
+    "students",
     "participations",
     "attention_windows",
     "attention_minutes",
@@ -43,6 +44,7 @@ WRITTEN_BY_AGGREGATOR = (
     "participation_summaries",
     "meeting_summaries",
     "camera_minutes",
+    "events",
     "room_state",
 )
 
@@ -125,7 +127,12 @@ def test_camera_minutes_written_before_the_second_migration_are_kept(database_ur
     with engine.connect() as connection:
         config = alembic_config(connection, lambda _line: None)
         command.upgrade(config, "0001")
-        ensure_partitions(connection, NOW)
+        connection.execute(
+            text(
+                "CREATE TABLE camera_minutes_p202611 PARTITION OF camera_minutes"
+                " FOR VALUES FROM ('2026-11-01 00:00+00') TO ('2026-12-01 00:00+00')"
+            )
+        )
         connection.execute(old_row, {"minute": NOW})
         connection.commit()
         command.upgrade(config, "head")
@@ -150,7 +157,7 @@ def test_a_second_upgrade_has_nothing_to_do(database_url: str) -> None:
 def test_two_services_may_upgrade_at_the_same_time(database_url: str) -> None:
     with ThreadPoolExecutor(3) as pool:
         done = list(pool.map(lambda _: upgrade(database_url, now=NOW), range(3)))
-    assert sorted(len(lines) for lines in done) == [0, 0, 3]
+    assert sorted(len(lines) for lines in done) == [0, 0, 4]
 
 
 def test_a_database_of_a_newer_program_is_left_alone(engine: Engine, database_url: str) -> None:
@@ -205,7 +212,7 @@ def test_rows_of_the_aggregator_have_no_clock_chance_or_sequence_in_them(engine:
         if name.partition(".")[0] in WRITTEN_BY_AGGREGATOR
     }
     assert {name.partition(".")[0] for name in of_aggregator} == set(WRITTEN_BY_AGGREGATOR)
-    for forbidden in ("now()", "clock", "CURRENT", "random", "uuid", "nextval", " a ", " d "):
+    for forbidden in ("now()", "clock", "CURRENT", "random", "uuid(", "nextval", " a ", " d "):
         assert not [name for name, text_ in of_aggregator.items() if forbidden in f"{text_} "]
 
 

@@ -7,10 +7,11 @@ from sqlalchemy import text
 from aggregator.errors import SnapshotError, UnknownPlaceError
 from aggregator.held_room import load_room
 from aggregator.leases import LeaseKeeper
+from aggregator.reference import Places
 from aggregator.room import Room
 from aggregator.rows import AttentionWindowRow
 from aggregator.sealing import Sealer, seal_name
-from aggregator.store import Places, Store, StoredState
+from aggregator.store import Store, StoredState
 from schemas.messages import CameraStatus, Tick
 from tests.integration.running_rooms import LOG, School, a_future_minute, a_site
 from tests.unit import room_log
