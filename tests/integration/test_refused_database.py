@@ -1,4 +1,4 @@
-"""A database that does not let us in is a wrong setting: said at once, and nothing is waited for."""
+"""A database that does not let us in is a wrong setting: said at once, nothing is waited for."""
 
 import os
 import subprocess
@@ -24,9 +24,11 @@ def changed(url: str, **parts: str) -> str:
 )
 def test_a_refusal_is_told_from_a_server_that_is_away(database_url, parts):
     engine = create_engine(changed(database_url, **parts), pooled=False)
-    with pytest.raises(DatabaseRefusedError, match="check user, password and name") as caught:
-        with connect(engine):
-            pass
+    with (
+        pytest.raises(DatabaseRefusedError, match="check user, password and name") as caught,
+        connect(engine),
+    ):
+        pass
     assert "geheim" not in str(caught.value)
 
 
