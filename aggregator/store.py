@@ -35,6 +35,7 @@ from aggregator.rows import (
 )
 from schemas import tables
 from schemas.database import connect
+from schemas.fault_points import COMMIT_BEGUN, COMMIT_READY, COMMITTED, ROWS_WRITTEN, pass_point
 from schemas.partitions import PartitionKeeper
 
 # In an order that satisfies the foreign keys.
@@ -94,13 +95,17 @@ class Store:
         """
         with connect(self._engine) as connection:
             check_lease(connection, lease)
+            pass_point(COMMIT_BEGUN)
             self._partitions.cover(connection, _partition_times(rows))
             for kind, table in _TABLES.items():
                 batch = [row for row in rows if type(row) is kind]
                 if batch:
                     self._write(connection, table, batch)
+            pass_point(ROWS_WRITTEN)
             _put_state(connection, lease, state)
+            pass_point(COMMIT_READY)
             connection.commit()
+            pass_point(COMMITTED)
 
     def _write(self, connection: Connection, table: Table, batch: Sequence[Row]) -> None:
         values = [column_values(row, self._places) for row in batch]

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Protocol
 
+from schemas.fault_points import PUBLISHED, pass_point
 from schemas.messages import FrameFaces
 from schemas.transport import Entry
 from workers.metrics import WorkerMetrics
@@ -74,6 +75,7 @@ class Delivery:
         with self._metrics.stage("publish"):
             for verdict in verdicts:
                 self._faces_patience.call(partial(self._publish, verdict))
+        pass_point(PUBLISHED)
         with self._metrics.stage("ack"):
             self._ack(verdicts)
         for verdict in verdicts:

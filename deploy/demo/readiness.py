@@ -29,16 +29,24 @@ class RunningCameras:
 
 
 def start_cameras(
-    simulation: Simulation, folder: Path, servers: Servers, supervisor: Supervisor
+    simulation: Simulation,
+    folder: Path,
+    servers: Servers,
+    supervisor: Supervisor,
+    *,
+    loop: bool = False,
 ) -> RunningCameras:
     """Start the simulated cameras in a process of their own; they play from a moment ahead.
+
+    With `loop` they begin anew at the film's end.
 
     Raises:
         LocalError: they did not start; with the end of their log.
     """
     announce = folder / "cameras.json"
     announce.unlink(missing_ok=True)
-    arguments = ("simulate-cameras", str(simulation.folder), "--announce", str(announce))
+    options = ("--announce", str(announce), *(["--loop"] if loop else []))
+    arguments = ("simulate-cameras", str(simulation.folder), *options)
     supervisor.start(Service("cameras", arguments, servers.environment))
     deadline_s = time.monotonic() + CAMERAS_READY_S
     while time.monotonic() < deadline_s:

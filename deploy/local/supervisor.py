@@ -58,13 +58,19 @@ class Supervisor:
     Args:
         log_folder: where each writes its log; None: they write where this process does.
         clock: seconds that only grow.
+        longest_delay_s: before a service that died is started again.
     """
 
     def __init__(
-        self, log_folder: Path | None, clock: Callable[[], float] = time.monotonic
+        self,
+        log_folder: Path | None,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        longest_delay_s: float = LONGEST_DELAY_S,
     ) -> None:
         self._log_folder = log_folder
         self._clock = clock
+        self._longest_delay_s = longest_delay_s
         self._children: dict[str, _Child] = {}
 
     @property
@@ -134,13 +140,13 @@ class Supervisor:
             service=name,
             status=status,
         )
-        child.restart_at_s = self._clock() + child.delay_s
+        child.restart_at_s = self._clock() + min(child.delay_s, self._longest_delay_s)
 
     def _restart(self, child: _Child) -> None:
         child.process = self._spawn(child.service)
         child.started_s = self._clock()
         child.restart_at_s = None
-        child.delay_s = min(LONGEST_DELAY_S, child.delay_s * 2)
+        child.delay_s = min(self._longest_delay_s, child.delay_s * 2)
         child.restarts += 1
 
     def last_words(self, name: str, lines: int = 12) -> str:
