@@ -25,7 +25,8 @@ class SlowProxy:
 
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
+        login, _, _ = self._target.netloc.rpartition("@")
+        return f"redis://{login}@127.0.0.1:{self.port}/0"
 
     async def serve(self, ready: threading.Event, stopped: asyncio.Event) -> None:
         server = await asyncio.start_server(self._pass_on, "127.0.0.1", 0)
