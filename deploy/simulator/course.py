@@ -8,10 +8,8 @@ from numpy.typing import NDArray
 
 from deploy.simulator.head import Floats
 from deploy.simulator.script import FPS, Behaviour, Section, StudentScript
+from deploy.simulator.walk import walk
 
-_WALK_M_PER_S: Final = 1.2
-_SIT_DOWN_S: Final = 1.5
-_STANDING_M: Final = 0.42
 _FIXATION_S: Final = (1.8, 4.5)
 _BLINK_EVERY_S: Final = 5.0
 
@@ -22,7 +20,7 @@ class Course:
 
     Attributes:
         present: (F,) drawn at all.
-        seated: (F,) in the seat.
+        seated: (F,) in the seat, or in the one moved to.
         behaviour: (F,) of `Behaviour`.
         turn_deg: (F, 3) yaw, pitch, roll relative to the board's direction.
         openness, smile: (F,) 0..1.
@@ -54,11 +52,13 @@ def course(script: StudentScript, duration_s: float) -> Course:
         smile[inside] = float(section.behaviour is Behaviour.NEIGHBOUR and rng.random() < 0.5)
     turn, lean = _smoothed(turn, 7), _smoothed(lean, 11)
     sway = np.sin(2 * np.pi * time[:, None] * rng.uniform(0.05, 0.15, 3) + rng.uniform(0, 6, 3))
-    walk = _walk(script, time)
-    present, seated = ~np.isnan(walk[:, 0]), np.all(walk == 0, axis=1)
-    shift = lean + sway * (0.010, 0.004, 0.0) + np.nan_to_num(walk)
+    ways = walk(script, time)
+    present, seated = ~np.isnan(ways.shift_m[:, 0]), ways.seated
+    shift = lean + sway * (0.010, 0.004, 0.0) + np.nan_to_num(ways.shift_m)
     walking = present & ~seated
-    turn[walking] = np.where(walk[walking, 1:2] > 0.2, (80.0, 0.0, 0.0), turn[walking])
+    turn[walking] = np.where(ways.shift_m[walking, 1:2] > 0.2, (80.0, 0.0, 0.0), turn[walking])
+    afoot = ~np.isnan(ways.heading_deg)
+    turn[afoot] = np.stack([ways.heading_deg[afoot], *np.zeros((2, afoot.sum()))], axis=1)
     behaviour[walking] = int(Behaviour.WALKING)
     openness = _openness(rng, behaviour)
     return Course(present, seated, behaviour, turn, openness, smile, shift)
@@ -105,29 +105,6 @@ def _smoothed(values: Floats, frames: int) -> Floats:
         [np.convolve(padded[:, i], window / window.sum(), "valid") for i in range(values.shape[1])],
         axis=1,
     )
-
-
-def _walk(script: StudentScript, time: Floats) -> Floats:
-    """(F, 3) [m] of the way to the seat and from it; 0 seated, nan not in the room.
-
-    People walk in from image left behind their own row, standing, and sit down.
-    """
-    way = np.full((len(time), 3), np.nan)
-    way[(time >= script.arrives_s) & (time < script.leaves_s)] = 0.0
-    ends = [(script.arrives_s, -1.0)] if script.arrives_s > 0 else []
-    if script.leaves_s < time[-1]:
-        ends.append((script.leaves_s, 1.0))
-    for moment, sign in ends:
-        away_s = (time - moment) * sign
-        rising = (away_s > 0) & (away_s <= _SIT_DOWN_S)
-        share = (away_s[rising] / _SIT_DOWN_S)[:, None]
-        way[rising] = share * share * (3 - 2 * share) * (0.0, _STANDING_M, -0.4)
-        walking = (away_s > _SIT_DOWN_S) & (away_s < _SIT_DOWN_S + 5.0)
-        metres = (away_s[walking] - _SIT_DOWN_S) * _WALK_M_PER_S
-        way[walking] = np.stack(
-            [-metres, np.full_like(metres, _STANDING_M), np.full_like(metres, -0.4)], axis=1
-        )
-    return way
 
 
 def _openness(rng: np.random.Generator, behaviour: NDArray[np.uint8]) -> Floats:

@@ -32,8 +32,8 @@ Progress = Callable[[int, int], None]
 Arrays = dict[str, NDArray[np.generic]]
 
 _DRAWN_BY: Final = (
-    "appearance", "course", "cutout", "encoding", "figure", "head", "landmarks", "moment",
-    "raster", "scene", "script", "shapes", "stage", "texture", "truth",
+    "appearance", "bystanders", "course", "cutout", "encoding", "figure", "head", "landmarks",
+    "moment", "raster", "scene", "script", "shapes", "stage", "texture", "truth", "walk",
 )  # fmt: skip
 _CHUNK_S: Final = 20
 _CHUNK_FRAMES: Final = _CHUNK_S * FPS
@@ -93,6 +93,7 @@ def build(
     progress: Progress | None = None,
     *,
     rooms: tuple[Room, ...] | None = None,
+    lessons: tuple[Lesson, ...] | None = None,
     processes: int | None = None,
 ) -> Simulation:
     """Render a lesson, or find it rendered before.
@@ -103,6 +104,7 @@ def build(
         out_dir: films are kept below this folder, one folder for each script and renderer.
         progress: called with frames done and frames in all.
         rooms: the school; the demo's two rooms unless given.
+        lessons: their scripts, of that length; written by `write_lesson` unless given.
         processes: how many processes draw; one for each core unless given.
 
     Raises:
@@ -111,7 +113,8 @@ def build(
         OSError: cannot write.
     """
     school = demo_rooms() if rooms is None else rooms
-    lessons = tuple(write_lesson(room, minutes, seed) for room in school)
+    if lessons is None:
+        lessons = tuple(write_lesson(room, minutes, seed) for room in school)
     folder = out_dir / _key(school, lessons)
     films = tuple(
         CameraFilm(room.id, camera.id, folder / f"{camera.id}.mp4", folder / f"{camera.id}.npz")

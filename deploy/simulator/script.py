@@ -43,14 +43,31 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """A student gets up in mid-lesson and sits down at another seat.
+
+    Attributes:
+        start_s: when the student gets up.
+        seat: label of the seat where the student sits from then on.
+        way_m: (x, y, z) relative to the neck at the first seat: the standing points of the way,
+            and last the neck at the new seat.
+    """
+
+    start_s: float
+    seat: str
+    way_m: tuple[tuple[float, float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StudentScript:
     """One student's lesson.
 
     Attributes:
         seat: label.
         seed: of looks and of small movements.
-        arrives_s, leaves_s: when the student sits down and gets up.
+        arrives_s, leaves_s: when the student sits down and gets up; an absent one never arrives.
         sections: without gaps from `arrives_s` to `leaves_s`.
+        moves: changes of seats, in order; at most one.
     """
 
     seat: str
@@ -58,15 +75,34 @@ class StudentScript:
     arrives_s: float
     leaves_s: float
     sections: tuple[Section, ...]
+    moves: tuple[Move, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Passer:
-    """Somebody who walks past between the camera and the first row, looking at the board."""
+    """Somebody who walks past; between the camera and the first row unless `z_m` says otherwise.
+
+    `yaw_deg` is what the cameras see, times the direction: at 124, somebody on the way who looks
+    at the board, they see the back of the head, half turned.
+    """
 
     start_s: float
     direction: int
     z_m: float
+    seed: int
+    yaw_deg: float = 124.0
+
+
+@dataclass(frozen=True, slots=True)
+class Poster:
+    """A picture of a face on a wall.
+
+    Attributes:
+        neck_m: (x, y, z) where the neck of the person would be.
+        seed: of the looks.
+    """
+
+    neck_m: tuple[float, float, float]
     seed: int
 
 
@@ -78,6 +114,8 @@ class Lesson:
     duration_s: float
     students: tuple[StudentScript, ...]
     passer: Passer
+    walkers: tuple[Passer, ...] = ()
+    posters: tuple[Poster, ...] = ()
 
 
 def write_lesson(room: Room, minutes: float, seed: int) -> Lesson:

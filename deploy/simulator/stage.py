@@ -6,21 +6,24 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from deploy.simulator.bystanders import (
+    PASSER_BODY_CM,
+    PASSER_NECK_M,
+    draw_poster,
+    passer_looks_deg,
+    passer_necks_m,
+)
 from deploy.simulator.course import Course, course
 from deploy.simulator.cutout import Cutout, Picture
 from deploy.simulator.figure import Figure
 from deploy.simulator.head import Floats, rotation
 from deploy.simulator.moment import Moment, in_grey_zone
 from deploy.simulator.scene import Camera, Room, pose_to_front, rounded_pose, seen_pose
-from deploy.simulator.script import Lesson
+from deploy.simulator.script import FPS, Lesson, Passer
 from deploy.simulator.shapes import caption, draw_background, draw_desk
 from workers.geometry.canonical_mesh import CanonicalMesh
 
 _BODY_CM: Final = 62.0
-_PASSER_BODY_CM: Final = 140.0
-_PASSER_NECK_M: Final = 1.48
-_PASSER_REACH_M: Final = 2.4
-_PASSER_M_PER_S: Final = 1.1
 _PLAIN: Final = 0  # owner of pixels that show no student's head
 
 
@@ -58,14 +61,17 @@ class Stage:
     def __init__(self, mesh: CanonicalMesh, room: Room, camera: Camera, lesson: Lesson) -> None:
         self._room, self._camera, self._lesson = room, camera, lesson
         self._background = draw_background(room, camera, lesson.students[0].seed)
+        for poster in lesson.posters:
+            draw_poster(self._background, mesh, camera, poster)
         self._figures = [
             Figure(mesh, student.seed, camera.px_per_cm(np.array(seat.neck_m)), _BODY_CM)
             for student, seat in zip(lesson.students, room.seats, strict=True)
         ]
         self._courses: list[Course] = [course(s, lesson.duration_s) for s in lesson.students]
+        self._moved = self._figures_after_moves(mesh)
         self._desks = [draw_desk(room, camera, index) for index in range(len(room.seats))]
-        place = np.array([0.0, _PASSER_NECK_M, lesson.passer.z_m])
-        self._passer = Figure(mesh, lesson.passer.seed, camera.px_per_cm(place), _PASSER_BODY_CM)
+        self._passer = self._figure_of(mesh, lesson.passer)
+        self._walkers = [self._figure_of(mesh, walker) for walker in lesson.walkers]
 
     def draw(self, frame: int, fps: float) -> tuple[Picture, Moment]:
         """Draw one frame.
@@ -75,13 +81,19 @@ class Stage:
         """
         picture = self._background.copy()
         canvas = _Canvas(picture, np.zeros(picture.shape[:2], np.uint8))
-        moment = Moment.empty(len(self._room.seats))
-        for _, seat in sorted(self._depths(frame)):
-            if seat < 0:
-                canvas.lay(self._desks[-seat - 1], (0, 0), _PLAIN)
+        seats = len(self._room.seats)
+        moment = Moment.empty(seats)
+        for _, index in sorted(self._depths(frame)):
+            if index < 0:
+                canvas.lay(self._desks[-index - 1], (0, 0), _PLAIN)
+            elif index < seats:
+                self._draw_student(canvas, moment, index, frame)
             else:
-                self._draw_student(canvas, moment, seat, frame)
-        self._draw_passer(canvas, frame / fps)
+                walker = index - seats
+                self._draw_passer(
+                    canvas, self._lesson.walkers[walker], self._walkers[walker], frame / fps
+                )
+        self._draw_passer(canvas, self._lesson.passer, self._passer, frame / fps)
         for seat in canvas.drawn:
             moment.occluded[seat] = canvas.occluded(seat)
         moment.do_not_score |= in_grey_zone(moment)
@@ -89,17 +101,37 @@ class Stage:
         return picture, moment
 
     def _depths(self, frame: int) -> list[tuple[float, int]]:
-        """What stands where: (z, seat) of each student, (z, -seat - 1) of each desk."""
+        """What stands where: (z, seat) of a student, (z, -seat - 1) of a desk, walkers last."""
         depths = []
         for index, seat in enumerate(self._room.seats):
             depths.append((seat.neck_m[2] + 0.5, -index - 1))
             plan = self._courses[index]
             if plan.present[frame]:
                 depths.append((seat.neck_m[2] + float(plan.shift_m[frame, 2]), index))
+        seats = len(self._room.seats)
+        depths += [(walker.z_m, seats + i) for i, walker in enumerate(self._lesson.walkers)]
         return depths
+
+    def _figures_after_moves(self, mesh: CanonicalMesh) -> dict[int, tuple[int, Figure]]:
+        """Who moves looks larger or smaller from then on: the frame of it, and the figure."""
+        necks = {seat.label: np.array(seat.neck_m) for seat in self._room.seats}
+        return {
+            index: (
+                round(move.start_s * FPS),
+                Figure(mesh, student.seed, self._camera.px_per_cm(necks[move.seat]), _BODY_CM),
+            )
+            for index, student in enumerate(self._lesson.students)
+            for move in student.moves
+        }
+
+    def _figure_of(self, mesh: CanonicalMesh, passer: Passer) -> Figure:
+        place = np.array([0.0, PASSER_NECK_M, passer.z_m])
+        return Figure(mesh, passer.seed, self._camera.px_per_cm(place), PASSER_BODY_CM)
 
     def _draw_student(self, canvas: _Canvas, moment: Moment, seat: int, frame: int) -> None:
         plan, figure = self._courses[seat], self._figures[seat]
+        if seat in self._moved and frame >= self._moved[seat][0]:
+            figure = self._moved[seat][1]
         neck = np.array(self._room.seats[seat].neck_m) + plan.shift_m[frame]
         turn = plan.turn_deg[frame]
         head_to_world = self._room.front(neck) @ rotation(turn[0], turn[1], turn[2])
@@ -119,17 +151,13 @@ class Stage:
         moment.do_not_score[seat] = not plan.seated[frame] or self._leaves_picture(box)
         canvas.remember(seat, box)
 
-    def _draw_passer(self, canvas: _Canvas, time_s: float) -> None:
-        passer = self._lesson.passer
-        metres = (time_s - passer.start_s) * _PASSER_M_PER_S - _PASSER_REACH_M
-        if abs(metres) > _PASSER_REACH_M:
+    def _draw_passer(self, canvas: _Canvas, passer: Passer, figure: Figure, time_s: float) -> None:
+        neck = passer_necks_m(passer, np.array([time_s]))[0]
+        if np.isnan(neck[0]):
             return
-        neck = np.array([metres * passer.direction, _PASSER_NECK_M, passer.z_m])
         at = self._pixel(neck)
-        canvas.lay(self._passer.body, at, _PLAIN)
-        # Looks at the board: cameras on the front wall see the back of the head, half turned.
-        looks = (124.0 * passer.direction, -4.0, 0.0)
-        canvas.lay(self._passer.sprite(looks, 1.0, 0.0).cutout, at, _PLAIN)
+        canvas.lay(figure.body, at, _PLAIN)
+        canvas.lay(figure.sprite(passer_looks_deg(passer), 1.0, 0.0).cutout, at, _PLAIN)
 
     def _pixel(self, point_m: Floats) -> tuple[int, int]:
         x, y, _ = self._camera.project(point_m)
