@@ -28,6 +28,7 @@ from aggregator.results import (
 )
 from aggregator.rows import Rows
 from aggregator.score import Reason, is_scored
+from aggregator.students import student_id, student_rows
 from aggregator.windows import MinuteSums, WindowSums
 from schemas.messages import RecordedMeeting, RoomPlan
 
@@ -130,6 +131,7 @@ def attend(
         person = meeting.people.get(key)
         if person is None:
             person = meeting.people[key] = _new_person(meeting, plan, key)
+            rows += student_rows(person.student_id, plan)
             rows.append(participation_row(meeting, person, plan.room_id))
         cell = _cell(person, second, seen, activity)
         person.add(cell, early=second < meeting.start + EARLY_S)
@@ -181,6 +183,7 @@ def _new_person(meeting: Meeting, plan: RoomPlan, key: str) -> Person:
         participation_id=hash_id(meeting.meeting_id, f"seat:{key}" if is_seat else f"#{anon_no}"),
         anon_no=anon_no,
         seat=key if is_seat else "",
+        student_id=student_id(meeting, plan, key if is_seat else ""),
     )
 
 

@@ -42,6 +42,7 @@ class Person(msgspec.Struct):
     participation_id: int
     anon_no: int
     seat: str  # "": anonymous
+    student_id: int | None = None  # None: not to be told from others in other lessons
     gaze: Gaze = msgspec.field(default_factory=Gaze)
     window: WindowSums = msgspec.field(default_factory=WindowSums)
     minute: MinuteSums = msgspec.field(default_factory=MinuteSums)

@@ -63,6 +63,7 @@ def participation_row(
         anon_no=person.anon_no,
         seat=person.seat,
         identity_source="seat" if person.seat else "anonymous",
+        student_id=person.student_id,
         present=tuple(person.present) if complete else None,
     )
 
@@ -163,6 +164,7 @@ def participation_summary(meeting: Meeting, person: Person, site: str) -> Partic
         meeting_id=meeting.meeting_id,
         site=site,
         class_slug=meeting.class_slug,
+        student_id=person.student_id,
         score=x100(person.lesson.lesson_score),
         score_lo=round_half_even(100.0 * low),
         score_hi=round_half_even(100.0 * high),
