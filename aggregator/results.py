@@ -21,6 +21,7 @@ from aggregator.score import Label, round_half_even, synchrony
 from aggregator.windows import Sums, class_score, percentile
 
 EARLY_MINUTES: Final = (5, 25)
+LOST_POINTS: Final = 8.0
 _MIN_PART_MINUTES: Final = 10
 _MIN_LESSON_COVERAGE: Final = 0.4
 _INT16: Final = 2**15 - 1
@@ -223,6 +224,11 @@ def early_and_late(
     if min(len(early), len(late)) < _MIN_PART_MINUTES or not same_activity:
         return None, None
     return median(early), median(late)
+
+
+def is_lost(early: float | None, late: float | None) -> bool:
+    """Whether a lesson lost its class after 25 minutes: 8 points or more between the medians."""
+    return early is not None and late is not None and early - late >= LOST_POINTS
 
 
 def slope_per_10_min(minutes: Sequence[ClassMinute]) -> float | None:

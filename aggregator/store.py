@@ -15,6 +15,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, Table, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from aggregator.baselines import insert_summaries
 from aggregator.leases import Lease, check_lease
 from aggregator.reference import Places
 from aggregator.row_values import TIMES, Values, column_values, utc
@@ -109,7 +110,10 @@ class Store:
 
     def _write(self, connection: Connection, table: Table, batch: Sequence[Row]) -> None:
         values = [column_values(row, self._places) for row in batch]
-        connection.execute(insert(table).on_conflict_do_nothing(), values)
+        if table is tables.participation_summaries:
+            insert_summaries(connection, values)
+        else:
+            connection.execute(insert(table).on_conflict_do_nothing(), values)
         if table is tables.meetings:
             _complete_meetings(connection, values)
         elif table is tables.participations:
