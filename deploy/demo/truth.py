@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -45,9 +45,11 @@ class TrueScores:
             truth = read_truth(path)
             by_room[truth.room_id].append(truth)
         self._cells: dict[SeatKey, dict[int, Cell]] = {
-            SeatKey(room_id, label): _cells(truths, label, started_at_ns)
+            SeatKey(room_id, label): student_cells(
+                truths, index, started_at_ns, _own_seat(index), ACTIVITY
+            )
             for room_id, truths in by_room.items()
-            for label in truths[0].labels
+            for index, label in enumerate(truths[0].labels)
         }
 
     @property
@@ -58,42 +60,70 @@ class TrueScores:
     def score(self, seat: SeatKey, present: Iterable[tuple[float, float]]) -> float | None:
         """Mean true score (0..100) over the seconds in `present` in which a face was to be seen."""
         cells = self._cells.get(seat, {})
-        scores = [
-            cell.x
-            for start, end in present
-            for second in range(math.ceil(start), math.floor(end))
-            if (cell := cells.get(second)) is not None and cell.observed
-        ]
-        return float(np.mean(scores)) if scores else None
+        return mean_score(cells, present)
 
 
-def _cells(truths: Sequence[Truth], label: str, started_at_ns: int) -> dict[int, Cell]:
-    """One student's cells; a second in which no camera could see the face has none."""
+def mean_score(cells: Mapping[int, Cell], present: Iterable[tuple[float, float]]) -> float | None:
+    """Mean x of the observed cells in `present` (Unix times); None if there is none."""
+    scores = [
+        cell.x
+        for start, end in present
+        for second in range(math.ceil(start), math.floor(end))
+        if (cell := cells.get(second)) is not None and cell.observed
+    ]
+    return float(np.mean(scores)) if scores else None
+
+
+Fronts = Callable[[Truth, int], tuple[float, float]]
+"""Yaw and pitch of the board, as a camera sees them from where the student sits in a frame."""
+
+
+def student_cells(
+    truths: Sequence[Truth], student: int, started_at_ns: int, fronts: Fronts, activity: str
+) -> dict[int, Cell]:
+    """One student's cells; a second in which no camera could see the face has none.
+
+    Args:
+        truths: of all cameras of a room, at one frame rate.
+        student: number on the second axis.
+        started_at_ns: Unix time of the first frame.
+        fronts: see there.
+        activity: what the class does (SCORE §1).
+    """
     seconds: dict[int, list[FaceSample]] = defaultdict(list)
+    visible = [(t.visible & ~t.do_not_score)[:, student] for t in truths]
+    closed = [t.closed[:, student] for t in truths]
     for frame in range(len(truths[0].present)):
         at_ns = started_at_ns + round(frame / truths[0].fps * NS)
         for bit, truth in enumerate(truths):
-            if (sample := _sample(truth, bit, label, frame, at_ns)) is not None:
-                seconds[at_ns // NS].append(sample)
+            if not visible[bit][frame]:
+                continue
+            ear = EAR_CLOSED if closed[bit][frame] else EAR_OPEN
+            sample = _sample(truth, bit, student, frame, fronts(truth, frame), at_ns, ear)
+            seconds[at_ns // NS].append(sample)
     gaze = Gaze()
     return {
-        second: gaze.cell(second, samples, ACTIVITY) for second, samples in sorted(seconds.items())
+        second: gaze.cell(second, samples, activity) for second, samples in sorted(seconds.items())
     }
 
 
-def _sample(truth: Truth, bit: int, label: str, frame: int, at_ns: int) -> FaceSample | None:
-    seat = truth.seat_index(label)
-    if not truth.visible[frame, seat] or truth.do_not_score[frame, seat]:
-        return None
-    yaw, pitch, _roll = truth.seen_deg[frame, seat].tolist()
-    front_yaw, front_pitch = truth.seats[seat].calibration_deg
+def _own_seat(student: int) -> Fronts:
+    return lambda truth, _frame: truth.seats[student].calibration_deg
+
+
+def _sample(
+    truth: Truth, bit: int, student: int, frame: int, front: tuple[float, float], at_ns: int,
+    ear: float,
+) -> FaceSample:  # fmt: skip
+    yaw, pitch, _roll = truth.seen_deg[frame, student].tolist()
+    front_yaw, front_pitch = front
     return FaceSample(
         at_ns=at_ns,
         camera_bit=bit,
         yaw_deg=yaw,
         pitch_deg=pitch,
-        ear=EAR_CLOSED if truth.closed[frame, seat] else EAR_OPEN,
-        height_px=float(truth.face_px[frame, seat]),
+        ear=ear,
+        height_px=float(truth.box_xyxy[frame, student, 3] - truth.box_xyxy[frame, student, 1]),
         confidence=1.0,
         front=Direction(yaw_deg=front_yaw, pitch_deg=front_pitch),
     )

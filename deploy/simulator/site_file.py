@@ -44,7 +44,7 @@ def site_block(
                 "name": room.name,
                 "capacity": len(room.seats),
                 "cameras": [
-                    _camera(truths[camera.id], url_of(camera.id), analysis_fps)
+                    camera_block(truths[camera.id], url_of(camera.id), analysis_fps)
                     for camera in room.cameras
                 ],
             }
@@ -76,7 +76,8 @@ def write_site_file(
     part.replace(path)
 
 
-def _camera(truth: Truth, url: str, analysis_fps: float) -> dict[str, object]:
+def camera_block(truth: Truth, url: str, analysis_fps: float) -> dict[str, object]:
+    """Describe one camera: its seats as its truth shows them, its exact calibration."""
     calibrations = np.array([seat.calibration_deg for seat in truth.seats])
     polygons = seat_polygons(truth)
     return {
