@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
+import numpy as np
 
 from aggregator.accounting import Ledger
-from aggregator.calibration import front_directions
-from aggregator.cells import FaceSample
 from aggregator.claims import Claim, Sight
 from aggregator.places import PlaceBook
-from aggregator.score import wrap_deg
+from aggregator.score import Floats, Ints
 from aggregator.seats import SeatBook
 from aggregator.tracking import NS, Tracker
+from aggregator.views import Views, joined, views_of_faces
 from schemas.messages import CameraPlan, Direction, Face, FrameFaces
-
-
-class SeenFace(msgspec.Struct, frozen=True):
-    """A face in its frame."""
-
-    frame: FrameFaces
-    face: Face
 
 
 class Sighting(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,15 +25,10 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     sight: int
     analysed: bool  # the camera looked in this second
     down: bool
-    faces: tuple[SeenFace, ...]
-    camera_bit: int
-    front: Direction | None
-    clock_off: bool = False  # its seconds are not those of other cameras
-
-    @property
-    def samples(self) -> list[FaceSample]:
-        """The faces that have a pose, as samples."""
-        return [sample for seen in self.faces if (sample := _sample(seen, self)) is not None]
+    faces: list[Face]
+    views: Views  # of the camera
+    view: int  # index of the place's view in them; -1: no face with a pose
+    direction: tuple[float, float] | None  # median yaw, pitch of its good samples (q >= .3) [deg]
 
 
 class CameraState(msgspec.Struct):
@@ -59,7 +47,13 @@ class CameraState(msgspec.Struct):
         self.places = PlaceBook()
 
     def look(
-        self, second: int, plan: CameraPlan, frames: Sequence[FrameFaces], *, use_places: bool
+        self,
+        second: int,
+        plan: CameraPlan,
+        frames: Sequence[FrameFaces],
+        fronts: Mapping[str, Direction | None],
+        *,
+        use_places: bool,
     ) -> dict[str, Sighting]:
         """Track one second's frames and tell what is known of each place, by its key.
 
@@ -67,31 +61,54 @@ class CameraState(msgspec.Struct):
             second: the second that is finalised.
             plan: this camera's.
             frames: analysed frames of the second, in order.
+            fronts: where the front is for whom sits in a place, by its key; "": for the others.
             use_places: no camera of the room has a seat plan, so places are found.
         """
-        by_track: dict[int, list[SeenFace]] = {}
-        for frame in frames:
-            # A poster's face is nobody's: SCORE's static faces.
-            faces = tuple(face for face in frame.faces if not face.static)
-            ids = self.tracker.update(frame.captured_at, faces, frame.width, frame.height)
-            for track_id, face in zip(ids, faces, strict=True):
-                by_track.setdefault(track_id, []).append(SeenFace(frame, face))
+        faces, at_ns = self._follow(frames)
         self.tracker.expire(second * NS)
         claims = self._claims(second, plan, use_places=use_places)
-        fronts = front_directions(plan)
+        owners = [claim.owner if claim.last_seen == second else 0 for claim in claims.values()]
+        faces_of = [faces.get(owner, []) for owner in owners]
+        views, index = views_of_faces(
+            faces_of,
+            [at_ns.get(owner, []) for owner in owners],
+            [fronts.get(key, fronts[""]) for key in claims],
+            bit=plan.mask_bit,
+            clock_off=self.ledger.is_clock_off(second),
+        )
+        directions = [pose if math.isfinite(pose[0]) else None for pose in _pairs(views.good_med)]
+        is_down = self.ledger.is_down(second)
         return {
             key: Sighting(
                 camera_id=plan.camera_id,
                 sight=claim.sight,
                 analysed=bool(frames),
-                down=self.ledger.is_down(second),
-                faces=tuple(by_track.get(claim.owner, ())) if claim.last_seen == second else (),
-                camera_bit=plan.mask_bit,
-                front=fronts.get(key, fronts[""]),
-                clock_off=self.ledger.is_clock_off(second),
+                down=is_down,
+                faces=found,
+                views=views,
+                view=view,
+                direction=directions[view] if view >= 0 else None,
             )
-            for key, claim in claims.items()
+            for (key, claim), found, view in zip(claims.items(), faces_of, index, strict=True)
         }
+
+    def _follow(
+        self, frames: Sequence[FrameFaces]
+    ) -> tuple[dict[int, list[Face]], dict[int, list[int]]]:
+        """The faces of each track, and when they were seen [ns]."""
+        faces: dict[int, list[Face]] = {}
+        at_ns: dict[int, list[int]] = {}
+        for frame in frames:
+            # A poster's face is nobody's: SCORE's static faces.
+            moving = tuple(face for face in frame.faces if not face.static)
+            ids = self.tracker.update(frame.captured_at, moving, frame.width, frame.height)
+            for track_id, face in zip(ids, moving, strict=True):
+                if track_id not in faces:
+                    faces[track_id], at_ns[track_id] = [], []
+                faces[track_id].append(face)
+                at_ns[track_id].append(frame.captured_at)
+        faces.pop(0, None)  # of no track
+        return faces, at_ns
 
     def _claims(self, second: int, plan: CameraPlan, *, use_places: bool) -> dict[str, Claim]:
         if plan.seats:
@@ -105,26 +122,32 @@ class CameraState(msgspec.Struct):
 
 def is_present(sightings: Sequence[Sighting]) -> bool:
     """Whether the student of a place counts as present, over all cameras that see the place."""
-    sights = {sighting.sight for sighting in sightings}
+    sights = [sighting.sight for sighting in sightings]
     return Sight.SEEN in sights or (Sight.LOST in sights and Sight.OUT not in sights)
 
 
-def _sample(seen: SeenFace, sighting: Sighting) -> FaceSample | None:
-    face = seen.face
-    if face.yaw_deg is None or face.pitch_deg is None:
-        return None
-    if not (math.isfinite(face.yaw_deg) and math.isfinite(face.pitch_deg)):
-        return None
-    eyes = face.eye_openness
-    ear = sum(eyes) / 2 if eyes is not None and all(map(math.isfinite, eyes)) else None
-    return FaceSample(
-        at_ns=seen.frame.captured_at,
-        camera_bit=sighting.camera_bit,
-        yaw_deg=wrap_deg(face.yaw_deg),
-        pitch_deg=wrap_deg(face.pitch_deg),
-        ear=min(max(ear, 0.0), 2.0) if ear is not None else None,
-        height_px=face.box_xyxy[3] - face.box_xyxy[1],
-        confidence=face.confidence,
-        front=sighting.front,
-        clock_off=sighting.clock_off,
-    )
+def views_of_students(seen: Sequence[Sequence[Sighting]]) -> tuple[Views, Ints]:
+    """All views of some students, and the student of each.
+
+    Args:
+        seen: what cameras know of each student, by rising camera bit; each has a view.
+    """
+    cameras: dict[int, Views] = {}
+    starts: dict[int, int] = {}
+    index: list[int] = []
+    student: list[int] = []
+    for i, sightings in enumerate(seen):
+        for sighting in sightings:
+            if sighting.view < 0:
+                continue
+            views = sighting.views
+            if id(views) not in cameras:
+                starts[id(views)] = sum(len(each.counts) for each in cameras.values())
+                cameras[id(views)] = views
+            index.append(starts[id(views)] + sighting.view)
+            student.append(i)
+    return joined(list(cameras.values())).taken(np.array(index)), np.array(student)
+
+
+def _pairs(columns: Floats) -> list[tuple[float, float]]:
+    return list(zip(columns[:, 0].tolist(), columns[:, 1].tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""One second of one student: the faces that cameras saw of them, made into one cell.
+"""One second of all students: the faces that cameras saw of them, made into cells in one pass.
 
 `Gaze` is the little that must be remembered between seconds: when the student last looked to the
 front, and how open the eyes were. The room uses it for observations, the demo for simulated truth.
@@ -7,33 +7,34 @@ front, and how open the eyes were. The room uses it for observations, the demo f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import fmean, median
 from typing import Final
 
 import msgspec
+import numpy as np
 
-from aggregator.fusion import by_one_clock, usable_views, weighted_mean
+from aggregator.eyes import NOT_JUDGED, EyeMemory, judge_eyes
+from aggregator.fusion import first_largest, fused, kept_by_clock, taking_part
 from aggregator.score import (
+    EXAM,
     MIN_QUALITY,
     RECENT_S,
     UNKNOWN_ACTIVITY_FACTOR,
+    Bools,
+    Floats,
+    Ints,
     Label,
     Orientation,
     Reason,
     attention,
-    closed_threshold,
-    eye_factor,
     eyes_can_be_judged,
     is_scored,
     orientation,
-    quality,
 )
+from aggregator.views import Views, joined, medians, views_of_samples
 from schemas.messages import Direction
 
 NS: Final = 1_000_000_000
-OPEN_LEVEL_S: Final = 300
-EYE_S: Final = 60
-_NOTHING: Final = -1
+_NEVER: Final = -1
 
 
 class FaceSample(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +51,7 @@ class FaceSample(msgspec.Struct, frozen=True, kw_only=True):
     clock_off: bool = False  # `at_ns` may not be compared with another camera's
 
 
-class Cell(msgspec.Struct, frozen=True, kw_only=True):
+class Cell(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one second tells about one student."""
 
     second: int
@@ -59,13 +60,14 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     quality: float = 0.0
     confidence: float = 0.0  # quality x calibration factor x activity factor
     label: int = int(Label.AWAY)
-    eye: int = _NOTHING  # -1 not judged, 0 open, 1 closed
+    eye: int = NOT_JUDGED  # 0 open, 1 closed
     cam_mask: int = 0
     yaw_deg: float | None = None  # of the best camera, as it sees it
     pitch_deg: float | None = None
     dy_deg: float | None = None  # relative to the front
     dp_deg: float | None = None
     face_px: float | None = None  # median face height of the best camera
+    seen_in_exam: bool = False  # counts for the class's coverage, tells nothing else
 
     @property
     def observed(self) -> bool:
@@ -73,185 +75,255 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
         return self.reason == Reason.NONE
 
 
-class _View(msgspec.Struct):
-    """One camera's mean over its frames of the second."""
-
-    camera_bit: int
-    quality: float
-    yaw_deg: float
-    pitch_deg: float
-    samples: list[FaceSample]
-
-    @property
-    def clock_off(self) -> bool:
-        """Whether the camera's clock is off."""
-        return self.samples[0].clock_off
-
-    @property
-    def calibrated(self) -> bool:
-        """Whether it is known where the front is."""
-        return self.samples[0].front is not None
-
-    @property
-    def usable(self) -> bool:
-        """Whether it can be scored."""
-        return self.calibrated and self.quality >= MIN_QUALITY
-
-
-class _Look(msgspec.Struct):
-    """A calibrated frame: where the head pointed and what that is worth."""
-
-    weight: float
-    credit: float
-    label: Label
-    seen: Orientation
-
-
-class Gaze(msgspec.Struct):
+class Gaze(msgspec.Struct, omit_defaults=True):
     """A student's memory between seconds; part of the room's snapshot."""
 
-    front_ns: int = _NOTHING  # last look to the front
-    eye_second: int = 0  # second of the newest entry of `ears`
-    ears: list[int] = []  # 1/1000, one per second, -1: not judged; newest last, at most 300
-    closed: list[int] = []  # 1, 0 or -1 per second; newest last, at most 60
+    front_ns: int = _NEVER  # last look to the front
+    eyes: EyeMemory = msgspec.field(default_factory=EyeMemory)
+    # What version 1 of the snapshot had for `eyes`.
+    eye_second: int = 0
+    ears: list[int] = []
+    closed: list[int] = []
+
+    def __post_init__(self) -> None:
+        """Take over the eyes of an old snapshot."""
+        if self.ears:
+            self.eyes = EyeMemory.of_lists(self.eye_second, self.ears, self.closed)
+            self.eye_second, self.ears, self.closed = 0, [], []
 
     def cell(self, second: int, samples: Sequence[FaceSample], activity: str) -> Cell:
-        """The cell of `second`; feed seconds in order, samples sorted by time and camera.
+        """The cell of one student alone; see `cells_of_second`.
 
         Args:
             second: Unix time, whole seconds.
-            samples: every posed face of this student in this second, of all cameras.
+            samples: every posed face of this student in this second, sorted by time and camera.
             activity: what the class does (SCORE §1).
         """
-        views = by_one_clock(_views(samples))
-        if not views:
+        if not samples:
             return Cell(second=second, reason=int(Reason.LOW_QUALITY))
-        best = max(views, key=lambda view: view.quality)
-        base = Cell(
-            second=second,
-            quality=best.quality,
-            cam_mask=_mask(views),
-            yaw_deg=best.yaw_deg,
-            pitch_deg=best.pitch_deg,
-            face_px=median(sample.height_px for sample in best.samples),
-        )
-        if not is_scored(activity):
-            return msgspec.structs.replace(base, reason=int(Reason.NOT_SCORED_ACTIVITY))
-        if best.quality < MIN_QUALITY:
-            return msgspec.structs.replace(base, reason=int(Reason.LOW_QUALITY))
-        calibrated = [view for view in views if view.calibrated]
-        if not calibrated:
-            return msgspec.structs.replace(base, reason=int(Reason.NO_CALIBRATION))
-        return self._scored(base, calibrated, activity)
+        views = _views_of_one(samples)
+        whose = np.zeros(len(views.counts), np.int64)
+        return cells_of_second(second, [self], views, whose, activity)[0]
 
-    def _scored(self, base: Cell, calibrated: list[_View], activity: str) -> Cell:
-        used = usable_views(calibrated)
-        if used[0].quality < MIN_QUALITY:  # only the uncalibrated camera saw it well
-            return msgspec.structs.replace(base, reason=int(Reason.LOW_QUALITY))
-        looks = self._looks(used, activity)
-        eye = self._eye(base.second, calibrated)
-        o = weighted_mean(
-            [(view.quality, fmean(look.credit for look in looks[i])) for i, view in enumerate(used)]
-        )
-        best = max(range(len(used)), key=lambda i: used[i].quality)
-        front = used[best].samples[0].front
-        known = 1.0 if activity != "unknown" else UNKNOWN_ACTIVITY_FACTOR
-        return msgspec.structs.replace(
-            base,
-            x=100.0 * o * self._eye_factor(),
-            quality=used[best].quality,
-            confidence=used[best].quality * (front.factor if front else 1.0) * known,
-            label=int(_heaviest([look for group in looks for look in group])),
+
+def cells_of_second(
+    second: int, gazes: Sequence[Gaze], views: Views, student: Ints, activity: str
+) -> list[Cell]:
+    """The cell of every student; feed seconds in order.
+
+    Args:
+        second: Unix time, whole seconds.
+        gazes: memories of N students, who all have a view.
+        views: what cameras saw of them, each student's views together, by rising camera bit.
+        student: (V,) index of the student in each view.
+        activity: what the class does (SCORE §1).
+    """
+    if views.clock_off.any():
+        kept = kept_by_clock(student, views.quality, views.clock_off, views.calibrated)
+        views, student = views.taken(kept), student[kept]
+    best = first_largest(views.quality, student, len(gazes))
+    if activity == EXAM:
+        seen = (views.quality[best] >= MIN_QUALITY).tolist()
+        reason = int(Reason.NOT_SCORED_ACTIVITY)
+        return [Cell(second=second, reason=reason, seen_in_exam=each) for each in seen]
+    columns = _Columns(second, views, best, _masks(views.bit, student, len(gazes)))
+    columns.reason = _reasons(views, student, best, activity)
+    scored = columns.reason == Reason.NONE
+    if scored.any():
+        _score(columns, gazes, views, student, scored, activity)
+    return columns.cells()
+
+
+class _Columns:
+    """Cells of N students, column by column."""
+
+    def __init__(self, second: int, views: Views, best: Ints, mask: Ints) -> None:
+        n = len(best)
+        self.second = second
+        self.reason: Ints = np.zeros(n, np.int64)
+        self.x: Floats = np.zeros(n)
+        self.quality = views.quality[best]
+        self.confidence: Floats = np.zeros(n)
+        self.label: Ints = np.full(n, int(Label.AWAY))
+        self.eye: Ints = np.full(n, NOT_JUDGED)
+        self.mask = mask
+        self.pose = views.pose_med[best]
+        self.delta: Floats = np.zeros((n, 2))
+        self.px = views.px_med[best]
+
+    def cells(self) -> list[Cell]:
+        """One by one."""
+        columns = (self.reason, self.x, self.quality, self.confidence, self.label, self.eye)
+        rest = (self.mask, self.pose[:, 0], self.pose[:, 1], self.delta[:, 0], self.delta[:, 1])
+        lists = [column.tolist() for column in (*columns, *rest, self.px)]
+        return [self._cell(*values) for values in zip(*lists, strict=True)]
+
+    def _cell(
+        self,
+        reason: int,
+        x: float,
+        quality: float,
+        confidence: float,
+        label: int,
+        eye: int,
+        mask: int,
+        yaw: float,
+        pitch: float,
+        dy: float,
+        dp: float,
+        px: float,
+    ) -> Cell:
+        observed = reason == 0
+        return Cell(
+            second=self.second,
+            reason=reason,
+            x=x,
+            quality=quality,
+            confidence=confidence,
+            label=label,
             eye=eye,
-            cam_mask=_mask(used),
-            dy_deg=median(look.seen.dy_deg for look in looks[best]),
-            dp_deg=median(look.seen.dp_deg for look in looks[best]),
+            cam_mask=mask,
+            yaw_deg=yaw,
+            pitch_deg=pitch,
+            dy_deg=dy if observed else None,
+            dp_deg=dp if observed else None,
+            face_px=px,
         )
 
-    def _looks(self, used: list[_View], activity: str) -> list[list[_Look]]:
-        """Per camera, each frame's credit; the memory is updated in order of time."""
-        order = sorted(
-            ((i, sample) for i, view in enumerate(used) for sample in view.samples),
-            key=lambda pair: (pair[1].at_ns, pair[0]),
-        )
-        looks: list[list[_Look]] = [[] for _ in used]
-        for i, sample in order:
-            if sample.front is None:
-                continue
-            seen = orientation(sample.yaw_deg, sample.pitch_deg, sample.front)
-            if seen.o_front >= 0.5:
-                self.front_ns = sample.at_ns
-            recent = self.front_ns >= 0 and sample.at_ns - self.front_ns <= RECENT_S * NS
-            credit, label = attention(activity, seen, recent=recent)
-            looks[i].append(_Look(used[i].quality, credit, label, seen))
-        return looks
 
-    def _eye(self, second: int, views: list[_View]) -> int:
-        """Enter this second's eyes into the memory: 1 closed, 0 open, -1 cannot be judged."""
-        ears = [
-            (view.quality, sample.ear)
-            for view in views
-            for sample in view.samples
-            if sample.ear is not None and _eyes_valid(sample)
-        ]
-        self._skip_to(second)
-        if not ears:
-            self._remember(_NOTHING, _NOTHING)
-            return _NOTHING
-        milli = round(1000.0 * weighted_mean(ears))
-        known = [ear / 1000.0 for ear in [*self.ears, milli] if ear != _NOTHING]
-        closed = int(milli / 1000.0 < closed_threshold(known))
-        self._remember(milli, closed)
-        return closed
-
-    def _skip_to(self, second: int) -> None:
-        """Fill the seconds since the last entry with "not judged"."""
-        for _ in range(min(second - self.eye_second - 1, OPEN_LEVEL_S) if self.ears else 0):
-            self._remember(_NOTHING, _NOTHING)
-        self.eye_second = second
-
-    def _remember(self, ear_milli: int, closed: int) -> None:
-        self.ears = [*self.ears[1 - OPEN_LEVEL_S :], ear_milli]
-        self.closed = [*self.closed[1 - EYE_S :], closed]
-
-    def _eye_factor(self) -> float:
-        valid = [closed for closed in self.closed if closed != _NOTHING]
-        return eye_factor(sum(valid), len(valid))
+def _reasons(views: Views, student: Ints, best: Ints, activity: str) -> Ints:
+    """(N,) why each student has no score."""
+    if not is_scored(activity):
+        return np.full(len(best), int(Reason.NOT_SCORED_ACTIVITY))
+    # A camera may see a student well and not know where the front is.
+    rated = np.where(views.calibrated, views.quality, -1.0)
+    rated_best = rated[first_largest(rated, student, len(best))]
+    low = (views.quality[best] < MIN_QUALITY) | ((rated_best >= 0.0) & (rated_best < MIN_QUALITY))
+    reason = np.where(rated_best < 0.0, int(Reason.NO_CALIBRATION), int(Reason.NONE))
+    return np.where(low, int(Reason.LOW_QUALITY), reason)
 
 
-def _eyes_valid(sample: FaceSample) -> bool:
-    if sample.front is None:
-        return False
-    dp = orientation(sample.yaw_deg, sample.pitch_deg, sample.front).dp_deg
-    return eyes_can_be_judged(sample.height_px, sample.yaw_deg, dp, sample.confidence)
+def _score(
+    columns: _Columns,
+    gazes: Sequence[Gaze],
+    views: Views,
+    student: Ints,
+    scored: Bools,
+    activity: str,
+) -> None:
+    """Fill the columns of those who are scored."""
+    n = len(gazes)
+    rated = views.calibrated & scored[student]
+    used = taking_part(views.quality, rated, student, n)
+    front = views.front[views.view]
+    seen = orientation(views.pose[:, 0], views.pose[:, 1], _Fronts(front[:, 0], front[:, 1]))
+    credit, label = _looks(gazes, views, student, used, seen, activity)
+    _enter_eyes(columns, gazes, views, student, rated, seen)
+    of_sample = used[views.view]
+    mean_credit = np.bincount(views.view, np.where(of_sample, credit, 0.0)) / views.counts
+    o = fused(np.where(used, views.quality, 0.0), mean_credit, student, n)
+    columns.x *= 100.0 * o
+    best = first_largest(np.where(used, views.quality, -1.0), student, n)
+    known = 1.0 if activity != "unknown" else UNKNOWN_ACTIVITY_FACTOR
+    columns.quality = np.where(scored, views.quality[best], columns.quality)
+    columns.confidence = np.where(scored, views.quality[best] * views.front[best, 2] * known, 0.0)
+    heaviest = _heaviest(
+        label, np.where(of_sample, views.quality[views.view], 0.0), student[views.view], n
+    )
+    columns.label = np.where(scored, heaviest, columns.label)
+    columns.mask = np.where(scored, _masks(views.bit[used], student[used], n), columns.mask)
+    columns.delta = medians(np.stack([seen.dy_deg, seen.dp_deg]), views.view, views.counts)[
+        :, best
+    ].T
 
 
-def _views(samples: Sequence[FaceSample]) -> list[_View]:
-    by_camera: dict[int, list[FaceSample]] = {}
-    for sample in samples:
-        by_camera.setdefault(sample.camera_bit, []).append(sample)
-    return [
-        _View(
-            camera_bit=bit,
-            quality=fmean(quality(s.height_px, s.confidence, s.yaw_deg) for s in group),
-            yaw_deg=median(s.yaw_deg for s in group),
-            pitch_deg=median(s.pitch_deg for s in group),
-            samples=group,
-        )
-        for bit, group in sorted(by_camera.items())
-    ]
+class _Fronts(msgspec.Struct, frozen=True):
+    """Directions of the front, one for each sample; NaN: none."""
+
+    yaw_deg: Floats
+    pitch_deg: Floats
 
 
-def _mask(views: Sequence[_View]) -> int:
-    mask = 0
-    for view in views:
-        mask |= 1 << view.camera_bit
+def _looks(
+    gazes: Sequence[Gaze],
+    views: Views,
+    student: Ints,
+    used: Bools,
+    seen: Orientation,
+    activity: str,
+) -> tuple[Floats, Ints]:
+    """(S,) credit and label of every sample; the memory is updated in order of time."""
+    who = student[views.view]
+    order = np.lexsort((views.view, views.at_ns, who))
+    order = order[used[views.view[order]]]
+    at_ns, who = views.at_ns[order], who[order]
+    before = np.array([gaze.front_ns for gaze in gazes], np.int64)
+    # Index of the newest look to the front so far, of this student or of one before.
+    newest = np.maximum.accumulate(np.where(seen.o_front[order] >= 0.5, np.arange(len(order)), -1))
+    own = (newest >= 0) & (who[newest] == who)
+    front_ns = np.where(own, at_ns[newest], before[who])
+    recent = np.zeros(len(views.view), np.bool_)
+    recent[order] = (front_ns >= 0) & (at_ns - front_ns <= RECENT_S * NS)
+    last = np.flatnonzero(np.diff(who, append=-1))
+    for i, newest_ns in zip(who[last].tolist(), front_ns[last].tolist(), strict=True):
+        gazes[i].front_ns = newest_ns
+    return attention(activity, seen, recent=recent)
+
+
+def _enter_eyes(
+    columns: _Columns,
+    gazes: Sequence[Gaze],
+    views: Views,
+    student: Ints,
+    rated: Bools,
+    seen: Orientation,
+) -> None:
+    """Judge the eyes of those who are scored; `x` becomes their factor E."""
+    n = len(gazes)
+    can = eyes_can_be_judged(views.height_px, views.pose[:, 0], seen.dp_deg, views.confidence)
+    valid = can & rated[views.view] & ~np.isnan(views.ear)
+    weight = np.where(valid, views.quality[views.view], 0.0)
+    ears = fused(weight, np.where(valid, views.ear, 0.0), student[views.view], n)
+    judged = np.bincount(student[views.view], valid, n) > 0
+    who = np.flatnonzero(columns.reason == Reason.NONE)
+    eye, factor = judge_eyes(
+        columns.second, [gazes[i].eyes for i in who.tolist()], ears[who], judged[who]
+    )
+    columns.eye[who] = eye
+    columns.x[who] = factor
+
+
+def _heaviest(label: Ints, weight: Floats, student: Ints, n: int) -> Ints:
+    """(N,) the label that most of the weighted samples carry; ties by the labels' order."""
+    weights = np.bincount(student * len(Label) + label, weight, n * len(Label))
+    heaviest: Ints = weights.reshape(n, len(Label)).argmax(axis=1)
+    return heaviest
+
+
+def _masks(bits: Ints, student: Ints, n: int) -> Ints:
+    """(N,) the cameras of each student."""
+    mask = np.zeros(n, np.int64)
+    np.bitwise_or.at(mask, student, 1 << bits)
     return mask
 
 
-def _heaviest(looks: Sequence[_Look]) -> Label:
-    """The label that most of the (quality-weighted) frames carry; ties by the labels' order."""
-    weights = dict.fromkeys(Label, 0.0)
-    for look in looks:
-        weights[look.label] += look.weight
-    return max(Label, key=lambda label: weights[label])
+def _views_of_one(samples: Sequence[FaceSample]) -> Views:
+    """Samples of one student, by camera."""
+    by_bit: dict[int, list[FaceSample]] = {}
+    for sample in samples:
+        by_bit.setdefault(sample.camera_bit, []).append(sample)
+    parts = [
+        views_of_samples(
+            np.array([s.at_ns for s in group], np.int64),
+            np.array([(s.yaw_deg, s.pitch_deg) for s in group], float),
+            np.array([s.ear for s in group], float),
+            np.array([s.height_px for s in group], float),
+            np.array([s.confidence for s in group], float),
+            np.array([len(group)]),
+            fronts=[group[0].front],
+            bits=[bit],
+            clocks_off=[group[0].clock_off],
+        )
+        for bit, group in sorted(by_bit.items())
+    ]
+    return joined(parts)

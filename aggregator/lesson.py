@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from aggregator.cameras import Sighting, is_present
-from aggregator.cells import Cell
+from aggregator.cameras import Sighting, is_present, views_of_students
+from aggregator.cells import Cell, cells_of_second
 from aggregator.claims import Sight
 from aggregator.meetings import (
     ABSENCE_S,
@@ -27,7 +27,7 @@ from aggregator.results import (
     window_row,
 )
 from aggregator.rows import Rows
-from aggregator.score import Reason, is_scored
+from aggregator.score import EXAM, Reason, is_scored
 from aggregator.students import student_id, student_rows
 from aggregator.windows import MinuteSums, WindowSums
 from schemas.messages import RecordedMeeting, RoomPlan
@@ -122,24 +122,24 @@ def attend(
 ) -> Rows:
     """Count one second of everybody who is present; the rows of those who are new."""
     rows: Rows = []
-    cells: list[Cell] = []
+    present = [(key, seen) for key, seen in sorted(sightings.items()) if is_present(seen)]
+    people: list[Person] = []
     meeting.minute_activity = activity
-    for key in sorted(sightings):
-        seen = sightings[key]
-        if not is_present(seen):
-            continue
+    for key, seen in present:
         person = meeting.people.get(key)
         if person is None:
             person = meeting.people[key] = _new_person(meeting, plan, key)
             rows += student_rows(person.student_id, plan)
             rows.append(participation_row(meeting, person, plan.room_id))
-        cell = _cell(person, second, seen, activity)
-        person.add(cell, early=second < meeting.start + EARLY_S)
-        cells.append(cell)
-        if meeting.expression:
+        people.append(person)
+        if meeting.expression and activity != EXAM:
             _add_expression(meeting, person, seen)
         if any(sighting.sight == Sight.SEEN for sighting in seen):
             meeting.last_seen = second
+    cells = _cells(people, second, [seen for _, seen in present], activity)
+    early = second < meeting.start + EARLY_S
+    for person, cell in zip(people, cells, strict=True):
+        person.add(cell, early=early)
     meeting.add_class_second(cells)
     return rows
 
@@ -187,13 +187,21 @@ def _new_person(meeting: Meeting, plan: RoomPlan, key: str) -> Person:
     )
 
 
-def _cell(person: Person, second: int, seen: Sequence[Sighting], activity: str) -> Cell:
-    """The student's second: a score, or the reason why there is none."""
-    samples = [sample for sighting in seen for sample in sighting.samples]
-    if samples:
-        samples.sort(key=lambda sample: (sample.at_ns, sample.camera_bit))
-        return person.gaze.cell(second, samples, activity)
-    return Cell(second=second, reason=int(_missing_reason(seen, activity)))
+def _cells(
+    people: Sequence[Person], second: int, seen: Sequence[Sequence[Sighting]], activity: str
+) -> list[Cell]:
+    """Each student's second: a score, or the reason why there is none."""
+    posed = [i for i, each in enumerate(seen) if any(sighting.view >= 0 for sighting in each)]
+    gazes = [people[i].gaze for i in posed]
+    scored: dict[int, Cell] = {}
+    if posed:
+        views, student = views_of_students([seen[i] for i in posed])
+        cells = cells_of_second(second, gazes, views, student, activity)
+        scored = dict(zip(posed, cells, strict=True))
+    return [
+        scored.get(i) or Cell(second=second, reason=int(_missing_reason(each, activity)))
+        for i, each in enumerate(seen)
+    ]
 
 
 def _missing_reason(seen: Sequence[Sighting], activity: str) -> Reason:
@@ -210,10 +218,10 @@ def _missing_reason(seen: Sequence[Sighting], activity: str) -> Reason:
 
 def _add_expression(meeting: Meeting, person: Person, seen: Sequence[Sighting]) -> None:
     probabilities = [
-        face.face.expression
+        face.expression
         for sighting in seen
         for face in sighting.faces
-        if face.face.expression is not None
+        if face.expression is not None
     ]
     person.expression.add(probabilities, meeting.model_version)
 

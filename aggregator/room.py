@@ -24,6 +24,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from aggregator.calibration import front_directions
 from aggregator.cameras import CameraState, Sighting, is_present
 from aggregator.claims import Sight
 from aggregator.inbox import (
@@ -267,7 +268,9 @@ class Room:
         for camera in sorted(plan.cameras, key=_mask_bit):
             frames = analysed[camera.camera_id]
             state = self.state.cameras[camera.camera_id]
-            for key, seen in state.look(second, camera, frames, use_places=use_places).items():
+            fronts = front_directions(camera)
+            looked = state.look(second, camera, frames, fronts, use_places=use_places)
+            for key, seen in looked.items():
                 sightings.setdefault(key, []).append(seen)
             if self.state.meeting is not None and frames and frames[-1].model_version:
                 self.state.meeting.model_version = frames[-1].model_version

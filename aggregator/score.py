@@ -1,30 +1,35 @@
 """The attention score AS-1: head direction against what the activity asks for, and open eyes.
 
-Pure formulas of `SCORE.md` §1; degrees, yaw + = image right, pitch + = up. Expression, identity,
-sex and age are no inputs. What a person did before (recent looks to the front, eyes) is in
-`cells.py`; sums over time are in `windows.py`.
+Pure formulas of `SCORE.md` §1; degrees, yaw + = image right, pitch + = up. Each works on one number
+or on arrays of them, element by element. Expression, identity, sex and age are no inputs. What a
+person did before is in `cells.py` (looks to the front) and `eyes.py`; sums over time are in
+`windows.py`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from enum import IntEnum
-from statistics import median
-from typing import Final
+from typing import Any, Final, NamedTuple, Protocol
 
-import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
-from schemas.messages import Direction
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+Numbers = float | Floats
 
 SCORE_VERSION: Final = 1
 RECENT_S: Final = 60  # a look to the front stays "recent" that long
 MIN_QUALITY: Final = 0.1  # below, a face was seen but cannot be judged
+MIN_CREDIT: Final = 0.2  # less than this is `away`
 MIN_FUSED_QUALITY: Final = 0.3  # a camera below does not take part in the fusion
 EAR_FALLBACK: Final = 0.20
 EAR_SHARE: Final = 0.65  # closed below this share of the person's own open level
 MIN_OPEN_LEVEL_CELLS: Final = 60
 MIN_EYE_CELLS: Final = 20
+EXAM: Final = "exam"  # counts for the class's coverage, and for nothing else
 UNKNOWN_ACTIVITY_FACTOR: Final = 0.7
 
 
@@ -61,7 +66,7 @@ _CREDIT: Final[dict[str, tuple[float, float, float]]] = {
     "exam": (0.8, 1.0, 1.0),
 }
 # `discussion` needs seat geometry that v1 does not have; scoring an exam would be proctoring.
-_NOT_SCORED: Final = frozenset({"discussion", "groupwork", "break", "exam"})
+_NOT_SCORED: Final = frozenset({"discussion", "groupwork", "break", EXAM})
 
 PARAMS: Final = {
     "front_box_deg": [20, 10],
@@ -77,13 +82,27 @@ PARAMS: Final = {
 }
 
 
-class Orientation(msgspec.Struct, frozen=True):
+class Orientation(NamedTuple):
     """A head direction relative to the front, and how well it fits the two targets (0..1)."""
 
-    dy_deg: float
-    dp_deg: float
-    o_front: float
-    o_desk: float
+    dy_deg: Floats
+    dp_deg: Floats
+    o_front: Floats
+    o_desk: Floats
+
+
+class Front(Protocol):
+    """Directions of the front: one (a `Direction`), or one for each head."""
+
+    @property
+    def yaw_deg(self) -> Numbers:
+        """As the camera sees it."""
+        ...
+
+    @property
+    def pitch_deg(self) -> Numbers:
+        """As the camera sees it."""
+        ...
 
 
 def clamp(value: float, low: float, high: float) -> float:
@@ -91,23 +110,23 @@ def clamp(value: float, low: float, high: float) -> float:
     return min(max(value, low), high)
 
 
-def wrap_deg(angle_deg: float) -> float:
-    """The same angle in [-180, 180)."""
-    return (angle_deg + 180.0) % 360.0 - 180.0
+def wrap_deg(angle_deg: Numbers) -> Floats:
+    """The same angles in [-180, 180)."""
+    return (np.asarray(angle_deg) + 180.0) % 360.0 - 180.0
 
 
 def membership(
-    dy_deg: float, dp_deg: float, half_width_deg: float, half_height_deg: float
-) -> float:
+    dy_deg: Numbers, dp_deg: Numbers, half_width_deg: float, half_height_deg: float
+) -> Floats:
     """1 up to 5 degrees outside the box, 0 from 25 degrees, linear between."""
-    distance = math.hypot(
-        max(0.0, abs(dy_deg) - half_width_deg), max(0.0, abs(dp_deg) - half_height_deg)
-    )
-    return clamp((25.0 - distance) / 20.0, 0.0, 1.0)
+    beside = np.maximum(np.abs(dy_deg) - half_width_deg, 0.0)
+    above = np.maximum(np.abs(dp_deg) - half_height_deg, 0.0)
+    distance = np.hypot(beside, above)
+    return _share((25.0 - distance) / 20.0)
 
 
-def orientation(yaw_deg: float, pitch_deg: float, front: Direction) -> Orientation:
-    """A camera's head direction, judged against the calibrated direction of the front."""
+def orientation(yaw_deg: Numbers, pitch_deg: Numbers, front: Front) -> Orientation:
+    """A camera's head directions, judged against the calibrated direction of the front."""
     dy = wrap_deg(yaw_deg - front.yaw_deg)
     dp = wrap_deg(pitch_deg - front.pitch_deg)
     return Orientation(
@@ -123,40 +142,67 @@ def is_scored(activity: str) -> bool:
     return activity not in _NOT_SCORED
 
 
-def attention(activity: str, seen: Orientation, *, recent: bool) -> tuple[float, Label]:
-    """O (0..1) and the label of one look; unknown activities count as `unknown`."""
+def attention(activity: str, seen: Orientation, *, recent: bool | Bools) -> tuple[Floats, Ints]:
+    """O (0..1) and the label of each look; unknown activities count as `unknown`."""
     front, desk_recent, desk_stale = _CREDIT.get(activity, _CREDIT["unknown"])
-    desk = (Label.DESK_RECENT, desk_recent) if recent else (Label.DESK_STALE, desk_stale)
-    by_front, by_desk = front * seen.o_front, desk[1] * seen.o_desk
-    best, label = (by_front, Label.FRONT) if by_front >= by_desk else (by_desk, desk[0])
-    return best, label if best >= 0.2 else Label.AWAY
+    by_front = front * seen.o_front
+    by_desk = np.where(recent, desk_recent, desk_stale) * seen.o_desk
+    best: Floats = np.maximum(by_front, by_desk)
+    desk = np.where(recent, int(Label.DESK_RECENT), int(Label.DESK_STALE))
+    label: Ints = np.where(by_front >= by_desk, int(Label.FRONT), desk)
+    return best, np.where(best >= MIN_CREDIT, label, int(Label.AWAY))
 
 
-def eyes_can_be_judged(height_px: float, yaw_deg: float, dp_deg: float, confidence: float) -> bool:
-    """Whether eye openness of such a face means anything."""
-    return height_px >= 64 and abs(yaw_deg) <= 30 and dp_deg >= -20 and confidence >= 0.6
+def eyes_can_be_judged(
+    height_px: Numbers,
+    yaw_deg: Numbers,
+    dp_deg: Numbers,
+    confidence: Numbers,
+) -> Bools:
+    """Whether eye openness of such faces means anything."""
+    big, turned = np.greater_equal(height_px, 64.0), np.less_equal(np.abs(yaw_deg), 30.0)
+    can: Bools = big & turned & np.greater_equal(dp_deg, -20.0) & np.greater_equal(confidence, 0.6)
+    return can
 
 
 def closed_threshold(ears: Sequence[float]) -> float:
     """EAR below which this person's eyes are closed, from the valid cells of the last 5 min."""
-    if len(ears) < MIN_OPEN_LEVEL_CELLS:
-        return EAR_FALLBACK
-    ordered = sorted(ears)
-    return EAR_SHARE * median(ordered[len(ordered) // 2 :])
+    ordered = np.sort(np.asarray([*ears, np.inf], float))
+    return float(closed_thresholds(ordered[None, :], np.array([len(ears)]))[0])
 
 
-def eye_factor(closed: int, valid: int) -> float:
+def closed_thresholds(ordered: NDArray[Any], n: Ints, *, unit: float = 1.0) -> Floats:
+    """The same for P people at once.
+
+    Args:
+        ordered: (P, T) EARs of their cells, ascending, in 1/unit; T >= 1.
+        n: (P,) how many of each row are EARs; the rest, behind them, is not.
+        unit: what an EAR of 1 is in `ordered`.
+    """
+    row, first, length = np.arange(len(n)), n // 2, n - n // 2  # the upper half
+    low = ordered[row, np.maximum(first + (length - 1) // 2, 0)] / unit
+    high = ordered[row, first + length // 2 - (length == 0)] / unit
+    return np.where(n >= MIN_OPEN_LEVEL_CELLS, EAR_SHARE * ((low + high) / 2), EAR_FALLBACK)
+
+
+def eye_factor(closed: int | Ints, valid: int | Ints) -> Floats:
     """E: no penalty without evidence, falling from 15 % to 50 % closed cells in 60 s."""
-    if valid < MIN_EYE_CELLS:
-        return 1.0
-    return 1.0 - clamp((closed / valid - 0.15) / 0.35, 0.0, 1.0)
+    share = closed / np.maximum(valid, 1)
+    return np.where(np.less(valid, MIN_EYE_CELLS), 1.0, 1.0 - _share((share - 0.15) / 0.35))
 
 
-def quality(height_px: float, confidence: float, yaw_deg: float) -> float:
-    """Q (0..1) of one face: size, detector confidence, and how far it is turned away."""
-    turned = abs(yaw_deg)
-    view = 1.0 if turned <= 45 else max(0.5, 1.0 - 0.5 * (turned - 45.0) / 30.0)
-    return clamp((height_px - 24.0) / 40.0, 0.0, 1.0) * confidence * view
+def quality(height_px: Numbers, confidence: Numbers, yaw_deg: Numbers) -> Floats:
+    """Q (0..1) of faces: size, detector confidence, and how far they are turned away."""
+    turned = np.maximum(np.abs(yaw_deg) - 45.0, 0.0)
+    view = np.maximum(1.0 - 0.5 * turned / 30.0, 0.5)
+    q: Floats = _share((np.asarray(height_px) - 24.0) / 40.0) * confidence * view
+    return q
+
+
+def _share(value: Floats) -> Floats:
+    """Moved into [0, 1]."""
+    share: Floats = np.minimum(np.maximum(value, 0.0), 1.0)
+    return share
 
 
 def synchrony(front_shares: Sequence[float]) -> float | None:

@@ -1,0 +1,214 @@
+"""What one camera saw of its places in one second, as columns of numbers: one pass for all of them.
+
+A *view* is one camera's faces of one student in one second; a *sample* is one of these faces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final
+
+import numpy as np
+
+from aggregator.score import MIN_FUSED_QUALITY, Bools, Floats, Ints, quality, wrap_deg
+from schemas.messages import Direction, Face
+
+MAX_EAR: Final = 2.0
+_NO_EYES: Final = (None, None)
+_UNKNOWN: Final = (np.nan, np.nan, np.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """Views of one camera, or of several joined; S samples, each view's together; V views.
+
+    Attributes:
+        at_ns: (S,) capture times, rising within a view.
+        pose: (S, 2) yaw and pitch as the camera sees them [deg].
+        ear: (S,) mean eye aspect ratio of both eyes; NaN: not measured.
+        height_px: (S,) of the face boxes, in the camera's frame.
+        confidence: (S,) the detector's.
+        view: (S,) the view that each sample belongs to.
+        counts: (V,) samples of each view, at least one.
+        quality: (V,) mean of the samples'.
+        pose_med: (V, 2) medians of yaw and pitch [deg].
+        px_med: (V,) median face height.
+        good_med: (V, 2) as `pose_med`, of samples with quality >= .3 only; NaN: there are none.
+        front: (V, 3) yaw, pitch and factor of the calibration; NaN: none.
+        bit: (V,) the camera's bit in `cam_mask`.
+        clock_off: (V,) times may not be compared with another camera's.
+    """
+
+    at_ns: Ints
+    pose: Floats
+    ear: Floats
+    height_px: Floats
+    confidence: Floats
+    view: Ints
+    counts: Ints
+    quality: Floats
+    pose_med: Floats
+    px_med: Floats
+    good_med: Floats
+    front: Floats
+    bit: Ints
+    clock_off: Bools
+
+    @property
+    def calibrated(self) -> Bools:
+        """(V,) whether it is known where the front is."""
+        known: Bools = ~np.isnan(self.front[:, 0])
+        return known
+
+    def taken(self, index: Ints) -> Views:
+        """Only these views, in this order."""
+        counts = self.counts[index]
+        samples = _ranges(np.cumsum(self.counts)[index] - counts, counts)
+        columns = {name: getattr(self, name)[samples] for name in _OF_SAMPLES}
+        columns |= {name: getattr(self, name)[index] for name in _OF_VIEWS}
+        return Views(view=np.repeat(np.arange(len(counts)), counts), **columns)
+
+
+_OF_SAMPLES: Final = ("at_ns", "pose", "ear", "height_px", "confidence")
+_OF_VIEWS: Final = (
+    "counts",
+    "quality",
+    "pose_med",
+    "px_med",
+    "good_med",
+    "front",
+    "bit",
+    "clock_off",
+)
+
+
+def views_of_faces(
+    faces: Sequence[Sequence[Face]],
+    at_ns: Sequence[Sequence[int]],
+    fronts: Sequence[Direction | None],
+    *,
+    bit: int,
+    clock_off: bool,
+) -> tuple[Views, list[int]]:
+    """The views of one camera's places, and the index of each place's view; -1: no posed face.
+
+    Args:
+        faces: of every place.
+        at_ns: capture times of these faces, rising in each place.
+        fronts: the calibration of every place.
+        bit: of the camera in `cam_mask`.
+        clock_off: see `Views`.
+    """
+    flat = list(chain.from_iterable(faces))
+    numbers = np.array(
+        [
+            (f.yaw_deg, f.pitch_deg, *(f.eye_openness or _NO_EYES), f.confidence, *f.box_xyxy)
+            for f in flat
+        ],
+        float,  # None becomes NaN
+    ).reshape(-1, 9)
+    place = np.repeat(np.arange(len(faces)), [len(each) for each in faces])
+    posed = np.isfinite(numbers[:, 0]) & np.isfinite(numbers[:, 1])
+    times = np.fromiter(chain.from_iterable(at_ns), np.int64, len(flat))
+    if not posed.all():
+        numbers, place, times = numbers[posed], place[posed], times[posed]
+    counts = np.bincount(place, minlength=len(faces))
+    seen = np.flatnonzero(counts)
+    ear = (numbers[:, 2] + numbers[:, 3]) / 2
+    views = views_of_samples(
+        times,
+        wrap_deg(numbers[:, :2]),
+        np.where(np.isfinite(ear), np.minimum(np.maximum(ear, 0.0), MAX_EAR), np.nan),
+        numbers[:, 8] - numbers[:, 6],
+        numbers[:, 4],
+        counts[seen],
+        fronts=[fronts[i] for i in seen.tolist()],
+        bits=[bit] * len(seen),
+        clocks_off=[clock_off] * len(seen),
+    )
+    index = np.full(len(faces), -1)
+    index[seen] = np.arange(len(seen))
+    indices: list[int] = index.tolist()
+    return views, indices
+
+
+def views_of_samples(
+    at_ns: Ints,
+    pose: Floats,
+    ear: Floats,
+    height_px: Floats,
+    confidence: Floats,
+    counts: Ints,
+    *,
+    fronts: Sequence[Direction | None],
+    bits: Sequence[int],
+    clocks_off: Sequence[bool],
+) -> Views:
+    """Views out of columns of samples, each view's `counts` samples together; see `Views`."""
+    view = np.repeat(np.arange(len(counts)), counts)
+    q = quality(height_px, confidence, pose[:, 0])
+    values = np.stack([pose[:, 0], pose[:, 1], height_px])
+    yaw, pitch, px = medians(values, view, counts)
+    good = q >= MIN_FUSED_QUALITY
+    good_yaw, good_pitch = medians(
+        values[:2, good], view[good], np.bincount(view[good], minlength=len(counts))
+    )
+    return Views(
+        at_ns=at_ns,
+        pose=pose,
+        ear=ear,
+        height_px=height_px,
+        confidence=confidence,
+        view=view,
+        counts=counts,
+        quality=np.bincount(view, q, len(counts)) / np.maximum(counts, 1),
+        pose_med=np.stack([yaw, pitch], axis=1),
+        px_med=px,
+        good_med=np.stack([good_yaw, good_pitch], axis=1),
+        front=np.array([_numbers(front) for front in fronts], float).reshape(-1, 3),
+        bit=np.array(bits, np.int64),
+        clock_off=np.array(clocks_off, np.bool_),
+    )
+
+
+def joined(parts: Sequence[Views]) -> Views:
+    """Several cameras' views as one, in this order."""
+    if len(parts) == 1:
+        return parts[0]
+    columns = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in (*_OF_SAMPLES, *_OF_VIEWS)
+    }
+    counts = columns["counts"]
+    return Views(view=np.repeat(np.arange(len(counts)), counts), **columns)
+
+
+def medians(values: Floats, group: Ints, counts: Ints) -> Floats:
+    """(K, G) medians of K rows of values (K, S) in G groups; NaN where a group is empty.
+
+    Args:
+        values: finite numbers.
+        group: (S,) the group of each column; each group's columns lie together, in order.
+        counts: (G,) how many columns each group has.
+    """
+    ends = np.cumsum(counts)
+    place = np.arange(len(group)) - (ends - counts)[group]
+    table = np.full((len(values), len(counts), max(counts.max(initial=0), 1)), np.nan)
+    table[:, group, place] = values
+    table.sort(axis=2)  # NaN last
+    row = np.arange(len(counts))
+    middle: Floats = table[:, row, np.maximum(counts - 1, 0) // 2] + table[:, row, counts // 2]
+    return middle / 2
+
+
+def _ranges(starts: Ints, counts: Ints) -> Ints:
+    """The numbers of all ranges of `counts` numbers from `starts` on, one after another."""
+    before = np.cumsum(counts) - counts
+    numbers: Ints = np.arange(counts.sum()) + np.repeat(starts - before, counts)
+    return numbers
+
+
+def _numbers(front: Direction | None) -> tuple[float, float, float]:
+    return _UNKNOWN if front is None else (front.yaw_deg, front.pitch_deg, front.factor)
