@@ -14,6 +14,7 @@ from rich.console import Console
 from deploy import exit_codes
 from deploy import model_options as options
 from deploy.bench_command import bench_app
+from deploy.chaos_command import chaos_app
 from deploy.evaluate_command import evaluate_app
 from deploy.process_setup import configure_logs, process_settings, stop_on_signals
 from deploy.services_app import SiteFile, services_app
@@ -37,6 +38,7 @@ weights_app: Final = typer.Typer(
 )
 db_app: Final = typer.Typer(help="The database's tables.", no_args_is_help=True)
 app.add_typer(services_app)
+app.add_typer(chaos_app)
 app.add_typer(weights_app, name="weights")
 app.add_typer(db_app, name="db")
 app.add_typer(evaluate_app, name="evaluate")
