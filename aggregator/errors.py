@@ -4,7 +4,8 @@ AggregatorError
 ├── SnapshotError       a room's stored state cannot be used by this version
 │   └── NewerSnapshotError   a newer program wrote it: leave the room alone, wait for an upgrade
 ├── LeaseLostError      another aggregator holds the room now: drop it, write nothing
-└── UnknownPlaceError   a row names a room, camera or seat that `db sync` has not stored yet
+├── UnknownPlaceError   a row names a room, camera or seat that `db sync` has not stored yet
+└── ScoreParamsError    a score version's parameters cannot be used to recompute history
 """
 
 from __future__ import annotations
@@ -30,3 +31,7 @@ class LeaseLostError(AggregatorError):
 
 class UnknownPlaceError(AggregatorError):
     """A room, camera or seat that the reference tables do not know."""
+
+
+class ScoreParamsError(AggregatorError):
+    """Parameters of a score version that stored history cannot be recomputed with."""

@@ -206,7 +206,8 @@ def meeting_summary(meeting: Meeting, site: str, room: str, ended: int) -> Meeti
         n_present=len(people),
         n_scored=len(scores),
         camera_down_s=meeting.camera_down_s,
-        quality=_quality(mean, coverage, ended - meeting.started),
+        calibration_stale=meeting.calibration_stale,
+        quality=lesson_quality(mean, coverage, ended - meeting.started),
         face_px=_class_face_px(people),
         model_version=meeting.model_version or None,
     )
@@ -252,7 +253,7 @@ def _coverage(sums: Sequence[Sums]) -> float:
     return sum(s.n_obs for s in sums) / expected if expected else 0.0
 
 
-def _quality(mean: float | None, coverage: float, length_s: int) -> str:
+def lesson_quality(mean: float | None, coverage: float, length_s: int) -> str:
     """'ok', or why the lesson is not reported."""
     if mean is not None:
         return "ok"
