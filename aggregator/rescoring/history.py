@@ -14,7 +14,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, Row, Table, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from aggregator.baselines import insert_summaries, look_up
+from aggregator.baselines import MAX_AGE, insert_summaries, look_up
 from aggregator.rescoring.recompute import RescoredLesson, Rescorer
 from aggregator.rescoring.stored_lesson import Values, read_lesson
 from aggregator.score import SCORE_VERSION

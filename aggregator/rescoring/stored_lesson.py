@@ -61,7 +61,7 @@ class StoredLesson:
         present_s = sum(row["present_s"] for row in self.participations)
         stored_s = sum(row["n_exp"] for row in self.minutes)
         everybody = self.meeting["n_present"] <= len(self.participations)
-        return everybody and stored_s >= present_s
+        return bool(everybody and stored_s >= present_s)
 
 
 def read_lesson(connection: Connection, meeting_id: int, version: int) -> StoredLesson:
