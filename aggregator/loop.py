@@ -34,7 +34,9 @@ from schemas.transport.entries import entry_time_ns, id_order
 _log = structlog.get_logger(__name__)
 
 TICK_AFTER_S: Final = 5.0
-COMMIT_EVERY_S: Final = 1.0
+# Rows are committed at once; a position without rows only saves a successor some reading.
+COMMIT_EVERY_S: Final = 5.0
+COMMIT_RUN_EVERY_S: Final = 1.0  # a recording's publisher waits for what is committed to be trimmed
 TRIM_EVERY_S: Final = 5.0
 KEPT_BEHIND_S: Final = 60.0
 READ_COUNT: Final = 500
@@ -93,8 +95,9 @@ class Aggregator:
         if self._monotonic() - self._renewed_s >= RENEW_EVERY_S:
             self._keep_leases()
         self._commit_due()  # what an absent database has left waiting
+        held_by_stream = {held.stream: held for held in self._held.values()}
         for stream, batch in self._read().items():
-            self._take(stream, batch)
+            self._take(held_by_stream[stream], batch)
         self._commit_due()
         self._tick_and_trim()
         blocked = any(held.blocked for held in self._held.values())
@@ -184,8 +187,7 @@ class Aggregator:
             batches.setdefault(entry.stream, []).append(entry)
         return batches
 
-    def _take(self, stream: str, batch: Sequence[Entry]) -> None:
-        held = next(held for held in self._held.values() if held.stream == stream)
+    def _take(self, held: HeldRoom, batch: Sequence[Entry]) -> None:
         for entry in batch:
             try:
                 held.take(entry)
@@ -234,8 +236,9 @@ class Aggregator:
 
     def _commit_due(self) -> None:
         now_s = self._monotonic()
+        every_s = COMMIT_EVERY_S if self._run is None else COMMIT_RUN_EVERY_S
         for held in list(self._held.values()):
-            if held.rows or (held.dirty and now_s - held.committed_s >= COMMIT_EVERY_S):
+            if held.rows or (held.dirty and now_s - held.committed_s >= every_s):
                 self._commit(held)
 
     def _commit(self, held: HeldRoom) -> None:
