@@ -251,6 +251,29 @@ def replay(
         raise typer.Exit(exit_codes.FAILED)
 
 
+@app.command()
+def lesson(
+    minutes: Annotated[int, typer.Option(min=2, max=180, help="Length of the lesson.")] = 45,
+    seats: Annotated[int, typer.Option(min=6, max=42, help="Of the class.")] = 30,
+    seed: Annotated[int, typer.Option(help="Of everything that is invented.")] = 7,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    video: Annotated[
+        bool, typer.Option("--video", help="Draw it as films, through the whole pipeline.")
+    ] = False,
+    state: Annotated[
+        Path, typer.Option(help="With --video: folder for the embedded servers' files.")
+    ] = Path(".facepose/lesson"),
+) -> None:
+    """Play a scripted lesson through the aggregator and judge its rows against the script."""
+    from deploy.lesson.play import LessonOptions
+    from deploy.lesson_command import run_lesson
+
+    options = LessonOptions(minutes, seats, seed)
+    settings, stop = process_settings(), stop_on_signals()
+    if not run_lesson(options, settings, console, stop, video=video, as_json=as_json, state=state):
+        raise typer.Exit(exit_codes.FAILED)
+
+
 @app.command(name="simulate-cameras", hidden=True)
 def simulate_cameras(
     folder: Annotated[Path, typer.Argument(help="Folder of films, NAME.mp4 each.")],

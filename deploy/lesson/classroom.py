@@ -54,11 +54,19 @@ class Roles:
 
 @dataclass(frozen=True)
 class Classroom:
-    """A room, its lesson, and who does what in it."""
+    """A class.
+
+    Attributes:
+        room: with its seats and cameras.
+        lesson: the script.
+        roles: who does what in it.
+        usual: a lesson in which all sit in their own seats: from it the seat plan is drawn.
+    """
 
     room: Room
     lesson: Lesson
     roles: Roles
+    usual: Lesson
 
     @property
     def swapped_at_s(self) -> float:
@@ -133,7 +141,7 @@ def _script(room: Room, lesson: Lesson, seed: int) -> Classroom:
         walkers=_walkers(room, lesson.duration_s, seed),
         posters=(_poster(room, seed),),
     )
-    return Classroom(room, scripted, roles)
+    return Classroom(room, scripted, roles, lesson)
 
 
 def _roles(room: Room, students: list[StudentScript], rng: np.random.Generator) -> Roles:
