@@ -10,6 +10,7 @@ import msgspec
 
 from aggregator.cells import Cell, Gaze
 from aggregator.score import Label
+from aggregator.seat_change import SeatChanges, seat_of_key
 from aggregator.windows import Display, MinuteSums, State, Sums, WindowSums
 from schemas.messages import EXPRESSIONS
 
@@ -116,11 +117,18 @@ class Meeting(msgspec.Struct):
     shift_s: int = 0
     camera_down_s: int = 0
     model_version: str = ""
+    seat_changes: SeatChanges = msgspec.field(default_factory=SeatChanges)
+    calibration_stale: bool = False  # known when it closes: it was judged by an old front
 
     @property
     def start(self) -> int:
         """What the lesson's minutes count from."""
         return self.planned[0] if self.planned else self.started
+
+    @property
+    def n_present(self) -> int:
+        """Students; a seat whose student is not known any more still is one student's."""
+        return len({seat_of_key(key) for key in self.people})
 
     @property
     def class_shift(self) -> bool:

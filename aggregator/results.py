@@ -186,7 +186,7 @@ def meeting_summary(meeting: Meeting, site: str, room: str, ended: int) -> Meeti
     """The class's lesson."""
     people = list(meeting.people.values())
     scores = [p.lesson.lesson_score for p in people if p.lesson.lesson_score is not None]
-    mean = class_score(scores, len(people), _smallest_group(meeting))
+    mean = class_score(scores, meeting.n_present, _smallest_group(meeting))
     coverage = _coverage([person.lesson for person in people])
     early, late = early_and_late(meeting.minutes, (ended - meeting.start) // 60)
     together = meeting.synchrony_sum / meeting.synchrony_s if meeting.synchrony_s else None
@@ -203,10 +203,11 @@ def meeting_summary(meeting: Meeting, site: str, room: str, ended: int) -> Meeti
         synchrony=x1000(together) if together is not None else None,
         coverage=x1000(coverage),
         n_enrolled=0,
-        n_present=len(people),
+        n_present=meeting.n_present,
         n_scored=len(scores),
         camera_down_s=meeting.camera_down_s,
         calibration_stale=meeting.calibration_stale,
+        ambiguous_s=meeting.seat_changes.ambiguous_s,
         quality=lesson_quality(mean, coverage, ended - meeting.started),
         face_px=_class_face_px(people),
         model_version=meeting.model_version or None,

@@ -24,9 +24,13 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from aggregator.calibration import front_directions
+from aggregator.calibration.by_hand import adopt_stored, apply_commands
+from aggregator.calibration.gathering import gather
+from aggregator.calibration.in_force import front_directions
+from aggregator.calibration.measuring import measure
 from aggregator.cameras import CameraState, Sighting, is_present
 from aggregator.claims import Sight
+from aggregator.identity import identify
 from aggregator.inbox import (
     NS,
     Second,
@@ -49,8 +53,10 @@ from aggregator.people import Meeting
 from aggregator.results import meeting_row
 from aggregator.room_state import SNAPSHOT_VERSION, RoomState, pack, unpack
 from aggregator.rows import Rows, is_per_student
+from aggregator.seats import SeatBook
 from schemas.messages import (
     ActivityChange,
+    CalibrationSet,
     CameraPlan,
     CameraStatus,
     EndOfStream,
@@ -62,7 +68,7 @@ from schemas.messages import (
 MAX_PENDING: Final = 256  # control events that are not yet in force
 QUIET_S: Final = 120  # a longer hole in the log is not walked second by second
 
-C = TypeVar("C", RoomPlan, ActivityChange)
+C = TypeVar("C", RoomPlan, ActivityChange, CalibrationSet)
 _encode: Final = msgspec.msgpack.encode
 
 
@@ -135,6 +141,9 @@ class Room:
             state.plans = [*state.plans, message][-MAX_PENDING:]
         elif isinstance(message, ActivityChange):
             state.activities = [*state.activities, message][-MAX_PENDING:]
+        elif isinstance(message, CalibrationSet):
+            known = state.calibration
+            known.commands = [*known.commands, message][-MAX_PENDING:]
 
     def _put_frame(self, frame: FrameFaces, entry_ns: int) -> None:
         second = frame.captured_at // NS
@@ -183,11 +192,12 @@ class Room:
     def _is_quiet(self, end: int) -> bool:
         """Whether nothing can happen in the hole of the log before `end`."""
         state = self.state
-        times = [*(p.at for p in state.plans), *(a.at for a in state.activities)]
+        controls: list[RoomPlan | ActivityChange | CalibrationSet] = [*state.plans]
+        controls += [*state.activities, *state.calibration.commands]
         return (
             state.meeting is None
             and state.cursor % 60 == 0
-            and all(at // NS >= end for at in times)
+            and all(control.at // NS >= end for control in controls)
             and state.inbox.is_empty_before(end)
         )
 
@@ -209,6 +219,7 @@ class Room:
                 self._count("no_plan")
             return []
         analysed = self._account(second, waiting, plan)
+        calibrated = self._calibrate_by_hand(second, plan)
         rows = self._close_if_over(second, plan)
         rows += self._open_if_planned(second, plan) + self._open_if_recorded(second, plan)
         if state.meeting is not None or not plan.lessons:
@@ -218,7 +229,7 @@ class Room:
                 rows += self._attend(state.meeting, second, plan, sightings)
         minutes = self._camera_minutes(second, plan)
         # A camera's books are those of its live stream: a film of the same minutes is not it.
-        return self._permitted(rows) + ([] if state.run_id else minutes)
+        return calibrated + self._permitted(rows) + ([] if state.run_id else minutes)
 
     def _apply_controls(self, second: int) -> None:
         """Plans and activities whose time has come, in the order of their times."""
@@ -227,12 +238,19 @@ class Room:
             state.plan = plan
             names = [camera.camera_id for camera in plan.cameras]
             state.cameras = {name: state.cameras.get(name, CameraState()) for name in names}
+            adopt_stored(state.calibration, plan)
             if state.meeting is not None:
                 tighten_policy(state.meeting, plan)
         for change in _due(state.activities, second):
             state.activity = change.activity
         state.plans = [plan for plan in state.plans if plan.at // NS > second]
         state.activities = [change for change in state.activities if change.at // NS > second]
+
+    def _calibrate_by_hand(self, second: int, plan: RoomPlan) -> Rows:
+        known = self.state.calibration
+        due = _due(known.commands, second)
+        known.commands = [command for command in known.commands if command.at // NS > second]
+        return apply_commands(known, due, plan, second) if due else []
 
     def _account(self, second: int, waiting: Second, plan: RoomPlan) -> dict[str, list[FrameFaces]]:
         """Enter frames and statuses in the cameras' books; the analysed frames, sorted."""
@@ -268,7 +286,8 @@ class Room:
         for camera in sorted(plan.cameras, key=_mask_bit):
             frames = analysed[camera.camera_id]
             state = self.state.cameras[camera.camera_id]
-            fronts = front_directions(camera)
+            known = self.state.calibration.cameras.get(camera.camera_id)
+            fronts = front_directions(camera, known)
             looked = state.look(second, camera, frames, fronts, use_places=use_places)
             for key, seen in looked.items():
                 sightings.setdefault(key, []).append(seen)
@@ -302,7 +321,9 @@ class Room:
         state = self.state
         if state.meeting is None:
             return []
-        rows = self._permitted(close_meeting(state.meeting, plan, second, ended))
+        # One meeting, and of a film: a run teaches nothing.
+        learned = [] if state.run_id else measure(state.calibration, plan, state.meeting, second)
+        rows = learned + self._permitted(close_meeting(state.meeting, plan, second, ended))
         state.meeting = None
         state.activity = ""
         for camera in state.cameras.values():
@@ -347,10 +368,15 @@ class Room:
         self, meeting: Meeting, second: int, plan: RoomPlan, sightings: dict[str, list[Sighting]]
     ) -> Rows:
         activity = self.state.activity or meeting.activity
+        if not self.state.run_id:
+            gather(self.state.calibration, sightings, activity)
         rows = attend(meeting, plan, second, sightings, activity)
         ledgers = [camera.ledger for camera in self.state.cameras.values()]
         meeting.camera_down_s += any(ledger.is_down(second) for ledger in ledgers)
         return rows + due_rows(meeting, plan, second + 1)
+
+    def _seat_books(self) -> list[SeatBook]:
+        return [camera.seats for camera in self.state.cameras.values()]
 
     def _permitted(self, rows: Rows) -> Rows:
         """The lock: where policy has no per-student figures, no such row leaves the room."""

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from aggregator.calibration.state import CalibrationState
 from aggregator.cameras import CameraState
 from aggregator.errors import NewerSnapshotError, SnapshotError
 from aggregator.inbox import Inbox
@@ -36,6 +37,7 @@ class RoomState(msgspec.Struct):
     meeting: Meeting | None = None
     planned_until: int = 0  # end of the last meeting from the timetable
     counts: dict[str, int] = {}  # entries that changed no row, by reason
+    calibration: CalibrationState = msgspec.field(default_factory=CalibrationState)
 
 
 def pack(state: RoomState) -> bytes:

@@ -1,0 +1,74 @@
+"""Directions that come from outside: set through the command line, or kept in the database."""
+
+from __future__ import annotations
+
+from aggregator.calibration.state import (
+    CalibrationState,
+    CameraCalibration,
+    Known,
+    SeatCalibration,
+    centres_of,
+)
+from aggregator.calibration.telling import untold
+from aggregator.rows import Rows
+from schemas.messages import CalibrationSet, CameraPlan, Direction, RoomPlan, SeatDirection
+
+
+def apply_commands(
+    state: CalibrationState, due: list[CalibrationSet], plan: RoomPlan, second: int
+) -> Rows:
+    """Directions that a person set hold from `second` on.
+
+    Args:
+        state: of the room.
+        due: in order.
+        plan: in force.
+        second: the one that is finalised.
+    """
+    rows: Rows = []
+    cameras = {camera.camera_id: camera for camera in plan.cameras}
+    for message in due:
+        camera = cameras.get(message.camera_id)
+        if camera is None:
+            continue
+        known = state.camera(camera.camera_id)
+        for direction in message.directions:
+            _set(known, camera, direction)
+        rows += untold(known, camera, plan.room_id, second)
+    return rows
+
+
+def _set(known: CameraCalibration, camera: CameraPlan, wanted: SeatDirection) -> None:
+    seat = known.seat(wanted.label)
+    direction = Direction(
+        yaw_deg=round(wanted.yaw_deg, 2), pitch_deg=round(wanted.pitch_deg, 2), method="manual"
+    )
+    seat.command = Known(direction, "command", None, wanted.n or None)
+    seat.centre = centres_of(camera).get(wanted.label)
+    seat.moved, seat.stale = None, False
+
+
+def adopt_stored(state: CalibrationState, plan: RoomPlan) -> None:
+    """Go on with what the database holds, where the room itself knows nothing of a camera.
+
+    That is so when the room is new, or its state was lost.
+    """
+    for camera in plan.cameras:
+        stored = [each for each in plan.calibrations if each.camera_id == camera.camera_id]
+        if not stored or state.camera(camera.camera_id).knows_directions:
+            continue
+        centres = centres_of(camera)
+        for each in stored:
+            seat = state.camera(camera.camera_id).seat(each.label)
+            _keep(seat, each.direction)
+            seat.centre = centres.get(each.label)
+
+
+def _keep(seat: SeatCalibration, direction: Direction) -> None:
+    by_hand = direction.method == "manual"
+    known = Known(direction, "command" if by_hand else "measured")
+    if by_hand:
+        seat.command = known
+    else:
+        seat.measured = known
+    seat.told = known
