@@ -57,6 +57,7 @@ class Aggregator:
         plan_of: builds a live room's plan from the site file.
         metrics: of this process.
         run: the recording to serve instead of the live rooms; whoever sends it publishes its plan.
+        plan_news: rooms whose plans may say something new since it was last asked.
         monotonic: seconds that only grow.
     """
 
@@ -71,6 +72,7 @@ class Aggregator:
         monotonic: Callable[[], float] = time.monotonic,
         *,
         run: RecordedRun | None = None,
+        plan_news: Callable[[], set[str]] = set[str],
     ) -> None:
         self._client = client
         self._store = store
@@ -81,6 +83,8 @@ class Aggregator:
         self._metrics = metrics
         self._monotonic = monotonic
         self._run = run
+        self._plan_news = plan_news
+        self._plans_due: set[str] = set()
         self._held: dict[int, HeldRoom] = {}
         self._renewed_s = float("-inf")
         self._refused: dict[int, float] = {}  # rooms of a newer program; when to look again
@@ -99,6 +103,7 @@ class Aggregator:
         for stream, batch in self._read().items():
             self._take(held_by_stream[stream], batch)
         self._commit_due()
+        self._follow_plans()
         self._tick_and_trim()
         blocked = any(held.blocked for held in self._held.values())
         self._metrics.ready.set(not (blocked or self._refused))
@@ -169,6 +174,14 @@ class Aggregator:
         if held.newest_plan is None or not says_the_same(held.newest_plan, plan):
             publish(self._client, held.stream, encode(plan))
             _log.info("Room plan published", action="plan_published", room=held.name)
+
+    def _follow_plans(self) -> None:
+        """Publish anew what has changed; a room taken over later gets its plan then."""
+        self._plans_due |= self._plan_news()
+        for held in [held for held in self._held.values() if held.name in self._plans_due]:
+            self._publish_plan(held)
+            self._plans_due.discard(held.name)
+        self._plans_due &= {held.name for held in self._held.values()}
 
     def _drop(self, held: HeldRoom) -> None:
         del self._held[held.lease.room_id]

@@ -12,6 +12,7 @@ from schemas.messages import (
     DatedSeats,
     Direction,
     Lesson,
+    Occurrence,
     RecordedMeeting,
     RoomPlan,
     Seating,
@@ -27,6 +28,7 @@ def build_plan(
     at_ns: int,
     run_id: str = "",
     recording: RecordedMeeting | None = None,
+    occurrences: tuple[Occurrence, ...] = (),
 ) -> RoomPlan:
     """The plan of `room`, in force from `at_ns` on.
 
@@ -36,7 +38,8 @@ def build_plan(
         mask_bits: bit in `cam_mask` of each camera, from the database.
         at_ns: Unix time.
         run_id: of a recording; empty: live.
-        recording: the run's one meeting; then the timetable opens none.
+        recording: the run's one meeting; then neither timetable nor calendar opens any.
+        occurrences: the room's lessons by its calendar files.
 
     Raises:
         UnknownPlaceError: the database does not know a camera yet.
@@ -59,6 +62,8 @@ def build_plan(
         recording=recording,
         run_id=run_id,
         seatings=_seatings(site, room.id),
+        occurrences=() if recording else occurrences,
+        follows_calendar=not recording and any(c.room == room.id for c in site.calendars),
     )
 
 

@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -25,6 +26,7 @@ from aggregator.recorded_run import RecordedRun
 from aggregator.reference import Places
 from aggregator.score import PARAMS, SCORE_VERSION
 from aggregator.store import Store
+from schemas.calendars.book import CalendarBook
 from schemas.database import (
     DatabaseUnavailableError,
     connect,
@@ -55,6 +57,7 @@ def run_aggregator(
     metrics: AggregatorMetrics | None = None,
     run: RecordedRun | None = None,
     watch: SiteWatch | None = None,
+    folder: Path | None = None,
 ) -> None:
     """Turn the logs of the site's rooms into rows until `stop` is set.
 
@@ -68,6 +71,7 @@ def run_aggregator(
         metrics: for tests; by default registered in the process' registry.
         run: serve this recording and nothing live, and return when it is over.
         watch: of the site file, to follow its changes.
+        folder: of the site file, where its calendars are; None: they are not read.
 
     Raises:
         SettingsError: a server's url is missing or wrong.
@@ -81,14 +85,27 @@ def run_aggregator(
 
         def turn(site: Site, end: threading.Event) -> None:
             patience = Patience(end, metrics)
+            calendars = _calendars(site, folder, end) if run is None else None
             aggregator = patience.until_done(
-                lambda: build_aggregator(site, engine, client, metrics, holder_name(), run=run)
+                lambda: build_aggregator(
+                    site, engine, client, metrics, holder_name(), run=run, calendars=calendars
+                )
             )
             if aggregator is not None:
                 _serve(aggregator, patience, end)
 
         follow_site(site, watch, stop, turn, _Known(engine))
     engine.dispose()
+
+
+def _calendars(site: Site, folder: Path | None, end: threading.Event) -> CalendarBook | None:
+    """The site's calendar files, read and followed until `end` is set."""
+    if folder is None or not site.calendars:
+        return None
+    book = CalendarBook(site, folder, time.time)
+    book.look(settled=True)
+    book.follow(end)
+    return book
 
 
 def _serve(aggregator: Aggregator, patience: Patience, end: threading.Event) -> None:
@@ -141,10 +158,12 @@ def build_aggregator(
     holder: str,
     *,
     run: RecordedRun | None = None,
+    calendars: CalendarBook | None = None,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> Aggregator:
     """An aggregator for all rooms of the site that have a camera, or for one recording.
 
+    `calendars` tells the rooms' lessons by their calendar files.
     `monotonic` is another clock for a bench: seconds that only grow.
 
     Raises:
@@ -169,7 +188,8 @@ def build_aggregator(
         rooms = {name: room for name, room in rooms.items() if name == run.room_id}
 
     def plan_of(name: str, at_ns: int) -> RoomPlan:
-        return build_plan(site, rooms[name], bits, at_ns)
+        occurrences = calendars.of_room(name) if calendars else ()
+        return build_plan(site, rooms[name], bits, at_ns, occurrences=occurrences)
 
     for name in rooms:
         plan_of(name, 0)  # an unknown camera is told now, not in the middle
@@ -182,6 +202,7 @@ def build_aggregator(
         metrics,
         monotonic,
         run=run,
+        plan_news=calendars.take_news if calendars else set[str],
     )
 
 

@@ -100,7 +100,9 @@ def aggregator(site_path: SiteFile, run: RunId = "", room: RoomId = None) -> Non
         recorded = RecordedRun(recording.run_id, recording.room, kept)
     watch = SiteWatch(site_path, site) if recorded is None else None
     with _health(settings, stop, gauge_says_ready("facepose_aggregator_ready")):
-        run_aggregator(site, settings, stop, run=recorded, watch=watch)
+        run_aggregator(
+            site, settings, stop, run=recorded, watch=watch, folder=site_path.absolute().parent
+        )
 
 
 def _health(

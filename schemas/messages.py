@@ -201,7 +201,7 @@ class StoredDirection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 class Occurrence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One lesson of a calendar, already expanded; Unix seconds, end exclusive."""
 
-    source_key: str  # "ical:UID:RECURRENCE"
+    source_key: str  # "ical:UID:2027-03-01T07:30:00Z", when it was first to begin: moved, it stays
     start: int
     end: int
     class_id: str = ""
@@ -243,6 +243,7 @@ class RoomPlan(Message, frozen=True):
     recording: RecordedMeeting | None = None  # of a run; live rooms have none
     run_id: str = ""
     occurrences: tuple[Occurrence, ...] = ()  # of calendars, sorted by start
+    follows_calendar: bool = False  # then no occurrences mean no lessons, not that none are known
     seatings: tuple[Seating, ...] = ()
     # Only for a room whose own state knows no directions: it is new, or its state was lost.
     calibrations: tuple[StoredDirection, ...] = ()

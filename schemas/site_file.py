@@ -10,7 +10,8 @@ import yaml
 from pydantic import ValidationError
 
 from schemas import yaml_places
-from schemas.errors import SiteFileError
+from schemas.calendars.files import read_calendar_bytes
+from schemas.errors import CalendarError, SiteFileError
 from schemas.policy import describe_profiles
 from schemas.site import Site
 
@@ -32,11 +33,11 @@ def load_site(path: Path) -> Site:
         raise SiteFileError(name, ["no such file; `facepose init` writes one"]) from None
     except (OSError, UnicodeDecodeError) as exc:
         raise SiteFileError(name, [f"cannot be read: {exc}"]) from exc
-    return parse_site(text, name)
+    return parse_site(text, name, path.parent)
 
 
-def parse_site(text: str, name: str = "site.yaml") -> Site:
-    """As `load_site`, from text."""
+def parse_site(text: str, name: str = "site.yaml", folder: Path | None = None) -> Site:
+    """As `load_site`, from text; without a folder, the calendars' files are not looked for."""
     try:
         document, lines = yaml_places.parse(text)
     except yaml.YAMLError as exc:
@@ -59,8 +60,17 @@ def parse_site(text: str, name: str = "site.yaml") -> Site:
         (yaml_places.line_of(lines, place), f"{_dotted(place)}: {text_}")
         for place, text_ in _relations(document)
     ]
+    unusable = dict(_unusable_calendars(document, folder)) if folder else {}
+    mistakes += [
+        (yaml_places.line_of(lines, place), f"{_dotted(place)}: {error}")
+        for place, error in unusable.items()
+    ]
     if mistakes or site is None:
-        raise SiteFileError(name, [f"line {line}: {text_}" for line, text_ in sorted(mistakes)])
+        raise SiteFileError(
+            name,
+            [f"line {line}: {text_}" for line, text_ in sorted(mistakes)],
+            waits_for=[error.path for error in unusable.values()],
+        )
     return site
 
 
@@ -109,6 +119,21 @@ def _relations(document: Mapping[str, Any]) -> Iterator[tuple[yaml_places.Place,
         rules.add(rule_id)
         if str(rule.get("room")) not in rooms:
             yield ("timetable", t, "room"), f"there is no room {rule.get('room')!r}"
+    for c, calendar in enumerate(_dicts(document.get("calendars"))):
+        if str(calendar.get("room")) not in rooms:
+            yield ("calendars", c, "room"), f"there is no room {calendar.get('room')!r}"
+
+
+def _unusable_calendars(
+    document: Mapping[str, Any], folder: Path
+) -> Iterator[tuple[yaml_places.Place, CalendarError]]:
+    """Calendars that are missing or are none; their events are read by who needs them."""
+    for c, calendar in enumerate(_dicts(document.get("calendars"))):
+        if isinstance(path := calendar.get("path"), str) and path:
+            try:
+                read_calendar_bytes(folder / path)
+            except CalendarError as exc:
+                yield ("calendars", c, "path"), exc
 
 
 def _dicts(value: object) -> list[dict[str, Any]]:

@@ -39,20 +39,21 @@ class SiteWatch:
         self.refused: SiteFileError | None = None
         self._path = path
         self._site = site
-        self._seen: _Look = None
+        self._seen: tuple[_Look, ...] = ()
         self._settled = False
         self._digest = b""
 
     def poll(self) -> Site | None:
         """The site if it is a new one; call it about once a second."""
-        look = _look(self._path)
+        waits_for = self.refused.waits_for if self.refused else ()
+        look = tuple(_look(path) for path in (self._path, *waits_for))
         if look != self._seen:
             self._seen, self._settled = look, False
             return None
         if self._settled:
             return None
         self._settled = True
-        digest = _digest(self._path)
+        digest = _digest(self._path, *waits_for)
         if digest == self._digest and digest:
             return None
         self._digest = digest
@@ -74,7 +75,9 @@ class SiteWatch:
         return site
 
     def _refuse(self, error: SiteFileError) -> None:
-        self.refused = error
+        told, self.refused = self.refused, error
+        if told is not None and told.mistakes == error.mistakes:
+            return
         _log.warning(
             "The site file cannot be used; what it said before stays in force.",
             action="site_file_refused",
@@ -91,10 +94,11 @@ def _look(path: Path) -> _Look:
     return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
-def _digest(path: Path) -> bytes:
-    """Of the file's bytes; empty when it cannot be read."""
+def _digest(path: Path, *others: Path) -> bytes:
+    """Of the file's bytes, and of the others' where they can be read; empty without the file."""
     try:
         with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
+            digest = hashlib.file_digest(file, "sha256").digest()
     except OSError:
         return b""
+    return digest + b"".join(_digest(other) for other in others)

@@ -1,0 +1,1 @@
+"""iCalendar files whose events are lessons: read, unfolded within bounds, followed."""
