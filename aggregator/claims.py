@@ -14,6 +14,7 @@ import msgspec
 LOCK_S: Final = 30
 UNLOCK_S: Final = 20
 MIN_SEEN_SHARE: Final = 0.6
+NO_TRACK: Final = -1  # an owner whose track cannot be told from another's any more
 
 
 class Sight(IntEnum):
@@ -35,12 +36,15 @@ class Claim(msgspec.Struct):
     locked: bool = False
     out_since: int = 0  # first second in which the owner was seen outside; 0: it was not
     sight: int = int(Sight.FREE)
+    strayed: bool = False  # the owner's face was outside, clearly, when it was seen last
+    origin: str = ""  # seat whose student the owner is known to be; "": this one's
 
     def clear(self) -> None:
         """Nobody holds the place any more."""
         self.owner = self.since = self.seen_s = self.last_seen = self.out_since = 0
-        self.locked = False
+        self.locked = self.strayed = False
         self.sight = int(Sight.FREE)
+        self.origin = ""
 
     def start(self, owner: int, since: int, seen_s: int) -> None:
         """A new track begins to hold the place."""
@@ -55,6 +59,11 @@ class Claim(msgspec.Struct):
         self.out_since = 0
         if self.locked:
             self.sight = int(Sight.SEEN)
+
+    def leave(self, second: int) -> None:
+        """The owner was seen outside: gone at once, for good after a while."""
+        self.out_since = self.out_since or second
+        self.sight = int(Sight.OUT)
 
     def miss(self) -> None:
         """The owner is not seen in this second."""

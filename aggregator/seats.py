@@ -3,28 +3,61 @@
 A track belongs to a seat when its anchor was inside the polygon in 6 of the last 10 s. A track
 that was *born* inside a seat whose student's face was lost is that student again, at once; a track
 that walked in is somebody else until it has stayed.
+
+A track remembers whose student it is: of the seat that it locked first. So it can be told who
+takes another's seat. Two who meet on their ways lose that memory: their tracks may be exchanged.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Final
 
 import msgspec
 import numpy as np
 
-from aggregator.claims import UNLOCK_S, Claim, Sight
-from aggregator.tracking import HISTORY_S, NS, Track, solve
-from schemas.messages import Point, SeatPlan
+from aggregator.claims import NO_TRACK, UNLOCK_S, Claim, Sight
+from aggregator.regions import Region, Regions, regions_of
+from aggregator.tracking import NS, Track, solve
+from schemas.messages import SeatPlan
 
+STAY_S: Final = 10  # what counts as having stayed, of which
 MIN_INSIDE_S: Final = 6
+VISIT_S: Final = 10  # seconds after which somebody in a seat is more than a passer-by
 _BIRTH_GRACE_S: Final = 1
+_STRAYED: Final = 0.5  # face sizes outside a region
+_MEETING: Final = 1.2  # face sizes between two who may be taken for one another
+_STILL: Final = 0.5  # face sizes a second of somebody who sits
+_OWNER_BONUS: Final = 0.5  # region sizes: who waits for a seat is not replaced by who leans over
+_ALL: Final = (1 << STAY_S) - 1
+
+
+class Arrival(msgspec.Struct):
+    """Somebody who takes a seat that nobody holds."""
+
+    origin: str  # seat whose student it is known to be; "": not known
+    since: int
+    locked: bool  # in this very second
+
+
+class News(msgspec.Struct):
+    """What happened at one seat in one second."""
+
+    rivals: int = 0  # tracks inside besides the owner
+    unlocked: bool = False
+    arrival: Arrival | None = None
 
 
 class SeatBook(msgspec.Struct):
     """Claims on the seats of one camera, by label."""
 
     claims: dict[str, Claim] = {}
+    # by track and seat: was it inside in the last 10 s? one bit a second, the newest the lowest
+    stays: dict[int, dict[str, int]] = {}
+    origins: dict[int, str] = {}  # by track: the seat whose student it is
+    news: dict[str, News] = {}  # of the last second, by seat
 
     def step(self, second: int, tracks: Sequence[Track], seats: Sequence[SeatPlan]) -> None:
         """Advance by one second.
@@ -34,122 +67,220 @@ class SeatBook(msgspec.Struct):
             tracks: the camera's living tracks.
             seats: the plan in force.
         """
-        regions = {seat.label: Region.of(seat) for seat in seats}
-        self.claims = {label: self.claims.get(label, Claim()) for label in regions}
-        seen = [track for track in tracks if track.seen_in(second)]
-        for track in tracks:
-            inside = _seat_at(track.anchor_x, track.anchor_y, regions) if track in seen else ""
-            track.history = [*track.history[1 - HISTORY_S :], inside]
-        by_id = {track.track_id: track for track in seen}
+        regions = regions_of(tuple(seats))
+        if self.claims.keys() != regions.by_label.keys():
+            self.claims = {label: self.claims.get(label, Claim()) for label in regions.by_label}
+        self.news = {}
+        seen = {track.track_id: track for track in tracks if track.seen_in(second)}
+        self._watch(tracks, seen, regions)
+        self._forget_who_met(seen)
         for label, claim in self.claims.items():
-            _follow_owner(claim, second, by_id.get(claim.owner), label)
-        self._assign(second, seen, regions)
+            if claim.locked:
+                self._follow_owner(second, label, seen, regions.by_label[label])
+        self._assign(second, seen, regions.by_label)
+        self._look_for_rivals(seen)
 
     def release(self, label: str) -> None:
         """Another camera saw this student leave."""
         self.claims[label].clear()
 
-    def _assign(self, second: int, seen: Sequence[Track], regions: Mapping[str, Region]) -> None:
-        """Give the seats whose student is not seen to the tracks that belong there."""
-        settled = {claim.owner for claim in self.claims.values() if claim.sight == Sight.SEEN}
-        tracks = [track for track in seen if track.track_id not in settled]
-        labels = [label for label, claim in self.claims.items() if claim.sight != Sight.SEEN]
-        cost = np.full((len(tracks), len(labels)), np.inf)
-        for i, track in enumerate(tracks):
-            for j, label in enumerate(labels):
-                if _belongs(track, label, regions[label]):
-                    cost[i, j] = regions[label].distance(track.anchor_x, track.anchor_y)
-        for i, j in solve(cost, 1e3):
-            label = labels[j]
-            _take(self.claims[label], second, tracks[i], label, regions[label])
+    def confirm(self) -> None:
+        """Whoever holds a seat is its student, by somebody's word."""
+        self.origins = {
+            claim.owner: label for label, claim in self.claims.items() if claim.sight == Sight.SEEN
+        }
         for claim in self.claims.values():
-            if not claim.locked and claim.owner and second - claim.last_seen > UNLOCK_S:
+            claim.origin = ""
+
+    def _watch(self, tracks: Sequence[Track], seen: Mapping[int, Track], regions: Regions) -> None:
+        """Note for every track in which seats it is."""
+        there = list(seen.values())
+        hits = regions.at([t.anchor_x for t in there], [t.anchor_y for t in there])
+        now = dict(zip(seen, hits, strict=True))
+        old, self.stays = self.stays, {}
+        for track in tracks:
+            before = old.get(track.track_id)
+            stay = _earlier_stays(track.history) if before is None else before
+            stay = {label: kept for label, bits in stay.items() if (kept := bits << 1 & _ALL)}
+            for label in now.get(track.track_id, ()):
+                stay[label] = stay.get(label, 0) | 1
+            self.stays[track.track_id] = stay
+        self.origins = {track: o for track, o in self.origins.items() if track in self.stays}
+
+    def _forget_who_met(self, seen: Mapping[int, Track]) -> None:
+        """Of two who met on their ways nobody knows any more which is which."""
+        sitting = self._settled()
+        if len(sitting) == len(seen):
+            return
+        afoot = [seen[t] for t in self.origins if t in seen and t not in sitting]
+        met = {
+            track.track_id
+            for pair in combinations(afoot, 2)
+            if _apart(*pair) < _MEETING
+            for track in pair
+        }
+        for track_id in met:
+            del self.origins[track_id]
+        for claim in self.claims.values():
+            if claim.owner in met:
+                claim.owner = NO_TRACK
+
+    def _settled(self) -> set[int]:
+        """The tracks of the students who are seen in their seats."""
+        return {claim.owner for claim in self.claims.values() if claim.sight == Sight.SEEN}
+
+    def _follow_owner(
+        self, second: int, label: str, seen: Mapping[int, Track], region: Region
+    ) -> None:
+        """What became of the student who holds the seat."""
+        claim = self.claims[label]
+        owner = seen.get(claim.owner)
+        if owner is not None:
+            claim.strayed = _is_outside(owner, region)
+            if self._in(owner.track_id, label) and not claim.strayed:
+                claim.see(second, owner.track_id)
+                self.origins.setdefault(owner.track_id, label)
+            else:
+                claim.leave(second)
+        elif claim.strayed:
+            claim.leave(second)
+        else:
+            if claim.owner > 0 and claim.owner not in self.stays:
+                claim.out_since = 0  # leaned out and turned away: not seen to leave
+            claim.miss()
+        if claim.out_since and second - claim.out_since >= UNLOCK_S:
+            claim.clear()
+            self._news(label).unlocked = True
+
+    def _assign(
+        self, second: int, seen: Mapping[int, Track], regions: Mapping[str, Region]
+    ) -> None:
+        """Give the seats whose student is not seen to the tracks that belong there."""
+        settled = self._settled()
+        pairs = [
+            (track, label)
+            for track_id, track in seen.items()
+            if track_id not in settled
+            for label in self.stays[track_id]
+            if self._may_take(track, label, seen, regions[label])
+        ]
+        for track, label in _matched(pairs, self.claims, regions):
+            self._take(second, label, track, seen, regions[label])
+        for claim in self.claims.values():
+            if claim.owner and not claim.locked and second - claim.last_seen > UNLOCK_S:
                 claim.clear()
 
+    def _may_take(
+        self, track: Track, label: str, seen: Mapping[int, Track], region: Region
+    ) -> bool:
+        """Whether the track is inside now, and has been for long enough or from its birth."""
+        claim = self.claims[label]
+        if claim.sight == Sight.SEEN or not self._in(track.track_id, label):
+            return False
+        if self.stays[track.track_id][label].bit_count() >= MIN_INSIDE_S:
+            return True
+        if claim.locked:
+            return self._is_reborn(track, label, seen, region)
+        return region.contains(track.born_x, track.born_y)
 
-class Region(msgspec.Struct, frozen=True):
-    """A polygon in fractions of the picture."""
-
-    polygon: tuple[Point, ...]
-    x: float  # centre
-    y: float
-    w: float
-    h: float
-
-    @classmethod
-    def of(cls, seat: SeatPlan) -> Region:
-        """The region of a planned seat."""
-        xs, ys = [x for x, _ in seat.polygon], [y for _, y in seat.polygon]
-        return cls(
-            polygon=seat.polygon,
-            x=(min(xs) + max(xs)) / 2,
-            y=(min(ys) + max(ys)) / 2,
-            w=max(xs) - min(xs),
-            h=max(ys) - min(ys),
+    def _is_reborn(
+        self, track: Track, label: str, seen: Mapping[int, Track], region: Region
+    ) -> bool:
+        """Whether a track is the seat's student, whose face had been lost."""
+        claim = self.claims[label]
+        student = claim.origin or label
+        if claim.owner <= 0 or claim.out_since:
+            return False
+        if not region.contains(track.born_x, track.born_y):
+            return False
+        if track.born_ns // NS < claim.last_seen - _BIRTH_GRACE_S:
+            return False
+        if claim.locked and not _is_still(track):
+            return False  # walks past somebody whose head is down
+        if self.origins.get(track.track_id, student) != student:
+            return False
+        return not any(  # the student is not somewhere else
+            self.origins.get(other) == student for other in seen if other != track.track_id
         )
 
-    def distance(self, x: float, y: float) -> float:
-        """From the centre, in sizes of the region."""
-        return float(np.hypot((x - self.x) / self.w, (y - self.y) / self.h))
+    def _take(
+        self, second: int, label: str, track: Track, seen: Mapping[int, Track], region: Region
+    ) -> None:
+        """Let a track that belongs to the seat hold it."""
+        claim, track_id = self.claims[label], track.track_id
+        if claim.owner != track_id and not self._is_reborn(track, label, seen, region):
+            if claim.locked:
+                self._news(label).unlocked = True
+            stay = self.stays[track_id][label]
+            claim.start(track_id, second + 1 - stay.bit_length(), stay.bit_count() - 1)
+        claim.see(second, track_id)
+        claim.strayed = False
+        origin = self.origins.get(track_id, "")
+        if is_new := claim.is_ripe(second):
+            claim.lock()
+            claim.origin = "" if origin == label else origin
+        if claim.locked:
+            self.origins.setdefault(track_id, claim.origin or label)
+        if is_new or (not claim.locked and claim.seen_s >= VISIT_S):
+            self._news(label).arrival = Arrival(origin, claim.since, is_new)
 
-    def contains(self, x: float, y: float) -> bool:
-        """Even-odd rule; the bounding box first, it is cheap."""
-        if abs(x - self.x) > self.w / 2 or abs(y - self.y) > self.h / 2:
-            return False
-        inside = False
-        previous = self.polygon[-1]
-        for point in self.polygon:
-            (x0, y0), (x1, y1) = previous, point
-            if (y0 > y) != (y1 > y) and x < x0 + (y - y0) / (y1 - y0) * (x1 - x0):
-                inside = not inside
-            previous = point
-        return inside
+    def _look_for_rivals(self, seen: Mapping[int, Track]) -> None:
+        """Count who is in a held seat, and neither its student nor in a seat of his own."""
+        settled = self._settled()
+        for track_id in seen.keys() - settled if len(settled) < len(seen) else ():
+            for label, bits in self.stays[track_id].items():
+                if bits & 1 and self.claims[label].sight == Sight.SEEN:
+                    self._news(label).rivals += 1
 
+    def _news(self, label: str) -> News:
+        return self.news.setdefault(label, News())
 
-def _seat_at(x: float, y: float, regions: Mapping[str, Region]) -> str:
-    """The seat at a point, the nearest centre where polygons overlap; "" for none."""
-    hits = [label for label, region in regions.items() if region.contains(x, y)]
-    return min(hits, key=lambda label: (regions[label].distance(x, y), label), default="")
-
-
-def _follow_owner(claim: Claim, second: int, owner: Track | None, label: str) -> None:
-    """What became of the student who holds the seat."""
-    if not claim.locked:
-        return
-    if owner is None:
-        claim.miss()
-    elif owner.history[-1] == label:
-        claim.see(second, owner.track_id)
-    else:
-        claim.out_since = claim.out_since or second
-        claim.sight = int(Sight.OUT)
-    if claim.out_since and second - claim.out_since >= UNLOCK_S:
-        claim.clear()
+    def _in(self, track_id: int, label: str) -> bool:
+        return bool(self.stays[track_id].get(label, 0) & 1)
 
 
-def _belongs(track: Track, label: str, region: Region) -> bool:
-    """Whether the track is inside now, and has been for long enough or from its birth."""
-    if track.history[-1] != label:
-        return False
-    long_enough = track.history.count(label) >= MIN_INSIDE_S
-    return long_enough or region.contains(track.born_x, track.born_y)
+def _matched(
+    pairs: Sequence[tuple[Track, str]],
+    claims: Mapping[str, Claim],
+    regions: Mapping[str, Region],
+) -> list[tuple[Track, str]]:
+    """One seat a track and one track a seat, by the smallest total distance."""
+    if len(pairs) < 2:
+        return list(pairs)
+    tracks = list({track.track_id: track for track, _ in pairs}.values())
+    labels = list(dict.fromkeys(label for _, label in pairs))
+    rows = {track.track_id: row for row, track in enumerate(tracks)}
+    cost = np.full((len(tracks), len(labels)), np.inf)
+    for track, label in pairs:
+        distance = regions[label].distance(track.anchor_x, track.anchor_y)
+        waits = claims[label].owner == track.track_id
+        cost[rows[track.track_id], labels.index(label)] = distance - _OWNER_BONUS * waits
+    return [(tracks[i], labels[j]) for i, j in solve(cost, 1e3)]
 
 
-def _take(claim: Claim, second: int, track: Track, label: str, region: Region) -> None:
-    """Let a track that belongs to the seat hold it."""
-    reborn = (
-        claim.owner != 0
-        and not claim.out_since
-        and region.contains(track.born_x, track.born_y)
-        and track.born_ns // NS >= claim.last_seen - _BIRTH_GRACE_S
-    )
-    if not reborn and claim.owner != track.track_id:
-        back_s = HISTORY_S - 1 - _padded(track.history).index(label)
-        claim.start(track.track_id, second - back_s, track.history.count(label) - 1)
-    claim.see(second, track.track_id)
-    if claim.is_ripe(second):
-        claim.lock()
+def _earlier_stays(history: Sequence[str]) -> dict[str, int]:
+    """Stays from a track's own history: the seat of each second, the newest last."""
+    stays: dict[str, int] = {}
+    for age, label in enumerate(reversed(history)):
+        if label:
+            stays[label] = stays.get(label, 0) | 1 << age
+    return stays
 
 
-def _padded(history: Sequence[str]) -> list[str]:
-    return [""] * (HISTORY_S - len(history)) + list(history)
+def _is_outside(track: Track, region: Region) -> bool:
+    """Whether the face itself, not its slow anchor, is clearly outside."""
+    dx, dy = region.beyond(track.x, track.y)
+    return math.hypot(dx / track.w, dy / track.h) > _STRAYED
+
+
+def _is_still(track: Track) -> bool:
+    """Whether the face has hardly moved since it was first seen; unknown is no."""
+    life_s = (track.seen_ns - track.born_ns) / NS
+    dx, dy = track.x - track.born_x, track.y - track.born_y
+    return life_s > 0 and math.hypot(dx / track.w, dy / track.h) <= _STILL * max(life_s, 1.0)
+
+
+def _apart(one: Track, other: Track) -> float:
+    """Distance of two faces, in sizes of the larger one."""
+    w, h = max(one.w, other.w), max(one.h, other.h)
+    return math.hypot((one.x - other.x) / w, (one.y - other.y) / h)

@@ -4,7 +4,8 @@ import pytest
 
 from aggregator.claims import Sight
 from aggregator.places import PlaceBook
-from aggregator.seats import Region, SeatBook
+from aggregator.regions import Region
+from aggregator.seats import SeatBook
 from aggregator.tracking import NS, Tracker
 from schemas.messages import SeatPlan
 from tests.unit.room_log import HEIGHT, WIDTH, face, square

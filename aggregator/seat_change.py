@@ -1,0 +1,164 @@
+"""Students who sit in another's seat: from then on the seat says nothing about who sits there.
+
+A room-level decision from what all cameras saw. Certain: a track that locked one seat locks
+another. Suspected: two students were away at one time, not for long, and nobody can say who of
+them took which of the two seats. The worst that can happen is one student's figures under
+another's name; so a doubt costs the seat its name until somebody confirms the seats.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Final
+
+import msgspec
+
+from aggregator.cameras import Sighting, is_present
+from aggregator.claims import Sight
+from aggregator.seats import News
+
+SWAP_AWAY_S: Final = 60  # who is away for longer is believed to come back to the own seat
+_NUMBER: Final = "\0"  # no label of a seat has it: PostgreSQL's texts cannot
+
+Pair = tuple[str, str]  # of seats, sorted
+Sightings = Mapping[str, Sequence[Sighting]]
+
+
+class Away(msgspec.Struct):
+    """A student who was seen to leave the seat."""
+
+    since: int
+    taken_at: int = 0  # second in which somebody unknown came; 0: nobody is there
+    locked: bool = False  # by that somebody
+
+
+class SeatChanges(msgspec.Struct):
+    """What one meeting knows of students who are not in their seats."""
+
+    anonymous: dict[str, int] = {}  # seats whose student is not known, each with a number
+    moved: dict[str, str] = {}  # seat -> the one where its student sits now
+    away: dict[str, Away] = {}
+    told: list[Pair] = []
+    last_number: int = 0
+    ambiguous_s: int = 0  # student-seconds with two candidates, or in which a seat unlocked
+
+    def key(self, seat: str) -> str:
+        """The key of whoever sits there now."""
+        number = self.anonymous.get(seat)
+        return seat if number is None else f"{seat}{_NUMBER}{number}"
+
+    def confirm(self) -> None:
+        """Who sits in a seat is its student again, by somebody's word."""
+        self.anonymous, self.moved, self.away, self.told = {}, {}, {}, []
+
+    def follow(
+        self, second: int, sightings: Sightings, news: Mapping[str, Sequence[News]]
+    ) -> list[Pair]:
+        """Advance by one second; the seats of which it turned out now that somebody changed.
+
+        Args:
+            second: the one that is finalised.
+            sightings: by seat, over all cameras.
+            news: by seat, of the cameras that have some.
+        """
+        self._note_leavers(second, sightings, news)
+        pairs: list[Pair] = []
+        for seat, told in sorted(news.items()):
+            self.ambiguous_s += _is_ambiguous(sightings.get(seat, ()), told)
+            pairs += self._arrivals(seat, told, sightings)
+        pairs += self._suspected()
+        new = [pair for pair in dict.fromkeys(pairs) if pair not in self.told]
+        self.told += new
+        return new
+
+    def _note_leavers(
+        self, second: int, sightings: Sightings, news: Mapping[str, Sequence[News]]
+    ) -> None:
+        """Who is seen to leave, who came back, and where those who had come are gone again."""
+        for seat, seen in sightings.items():
+            sights = [sighting.sight for sighting in seen]
+            away = self.away.get(seat)
+            if Sight.OUT in sights and Sight.SEEN not in sights:
+                if away is None or away.locked:
+                    self.away[seat] = Away(since=second)
+            elif away is not None and not away.locked and seat not in news:
+                if Sight.SEEN in sights:
+                    del self.away[seat]
+                else:
+                    away.taken_at = 0
+
+    def _arrivals(self, seat: str, told: Sequence[News], sightings: Sightings) -> list[Pair]:
+        """Somebody takes a seat that nobody held."""
+        arrivals = [news.arrival for news in told if news.arrival is not None]
+        if not arrivals:
+            return []
+        origins = {arrival.origin for arrival in arrivals}
+        others = sorted(origins - {"", seat})
+        if not any(arrival.locked for arrival in arrivals):
+            if origins == {""} and seat in self.away:
+                self.away[seat].taken_at = min(arrival.since for arrival in arrivals)
+            return []
+        if others:
+            for other in others:
+                self._move(other, seat, sightings)
+            return [_pair(other, seat) for other in others]
+        if seat in origins:  # the seat's own student
+            self.away.pop(seat, None)
+            self.moved.pop(seat, None)
+        elif seat in self.moved:  # whose student sits elsewhere
+            self._hide(seat)
+            return [_pair(seat, self.moved[seat])]
+        elif (away := self.away.get(seat)) is not None:
+            away.taken_at = min(arrival.since for arrival in arrivals)
+            away.locked = True
+        return []
+
+    def _move(self, origin: str, seat: str, sightings: Sightings) -> None:
+        """The student of `origin` sits in `seat`, and who is seen in `origin` is another."""
+        self.away.pop(origin, None)
+        self.away.pop(seat, None)
+        self.moved[origin] = seat
+        self._hide(seat)
+        if any(sighting.sight == Sight.SEEN for sighting in sightings.get(origin, ())):
+            self._hide(origin)
+
+    def _suspected(self) -> list[Pair]:
+        """Pairs of seats whose students may have taken each other's."""
+        taken = [
+            (seat, away)
+            for seat, away in sorted(self.away.items())
+            if away.taken_at and away.taken_at - away.since <= SWAP_AWAY_S
+        ]
+        pairs = [
+            (one, other)
+            for (one, first), (other, second) in combinations(taken, 2)
+            if first.since < second.taken_at
+            and second.since < first.taken_at
+            and (first.locked or second.locked)
+        ]
+        for pair in pairs:
+            for seat in pair:
+                self._hide(seat)
+        return pairs
+
+    def _hide(self, seat: str) -> None:
+        if seat not in self.anonymous:
+            self.last_number += 1
+            self.anonymous[seat] = self.last_number
+
+
+def seat_of_key(key: str) -> str:
+    """The seat or place where somebody sits, by the key that `SeatChanges.key` gave."""
+    return key.partition(_NUMBER)[0]
+
+
+def _pair(one: str, other: str) -> Pair:
+    return (one, other) if one < other else (other, one)
+
+
+def _is_ambiguous(seen: Sequence[Sighting], told: Sequence[News]) -> bool:
+    """Whether a seat that is held has two candidates, or lost its student."""
+    if any(news.unlocked for news in told):
+        return True
+    return any(news.rivals for news in told) and is_present(seen)
