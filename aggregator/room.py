@@ -30,7 +30,7 @@ from aggregator.calibration.in_force import front_directions
 from aggregator.calibration.measuring import measure
 from aggregator.cameras import CameraState, Sighting, is_present
 from aggregator.claims import Sight
-from aggregator.identity import identify
+from aggregator.identity import confirm, identify
 from aggregator.inbox import (
     NS,
     Second,
@@ -63,12 +63,14 @@ from schemas.messages import (
     FrameFaces,
     RoomMessage,
     RoomPlan,
+    SeatsConfirmed,
 )
 
 MAX_PENDING: Final = 256  # control events that are not yet in force
 QUIET_S: Final = 120  # a longer hole in the log is not walked second by second
 
-C = TypeVar("C", RoomPlan, ActivityChange, CalibrationSet)
+Control = RoomPlan | ActivityChange | CalibrationSet | SeatsConfirmed
+C = TypeVar("C", RoomPlan, ActivityChange, CalibrationSet, SeatsConfirmed)
 _encode: Final = msgspec.msgpack.encode
 
 
@@ -141,6 +143,8 @@ class Room:
             state.plans = [*state.plans, message][-MAX_PENDING:]
         elif isinstance(message, ActivityChange):
             state.activities = [*state.activities, message][-MAX_PENDING:]
+        elif isinstance(message, SeatsConfirmed):
+            state.confirmations = [*state.confirmations, message][-MAX_PENDING:]
         elif isinstance(message, CalibrationSet):
             known = state.calibration
             known.commands = [*known.commands, message][-MAX_PENDING:]
@@ -192,8 +196,8 @@ class Room:
     def _is_quiet(self, end: int) -> bool:
         """Whether nothing can happen in the hole of the log before `end`."""
         state = self.state
-        controls: list[RoomPlan | ActivityChange | CalibrationSet] = [*state.plans]
-        controls += [*state.activities, *state.calibration.commands]
+        controls: list[Control] = [*state.plans, *state.activities]
+        controls += [*state.calibration.commands, *state.confirmations]
         return (
             state.meeting is None
             and state.cursor % 60 == 0
@@ -243,6 +247,9 @@ class Room:
                 tighten_policy(state.meeting, plan)
         for change in _due(state.activities, second):
             state.activity = change.activity
+        if _due(state.confirmations, second):
+            confirm(state.meeting, self._seat_books())
+        state.confirmations = [each for each in state.confirmations if each.at // NS > second]
         state.plans = [plan for plan in state.plans if plan.at // NS > second]
         state.activities = [change for change in state.activities if change.at // NS > second]
 
@@ -370,7 +377,8 @@ class Room:
         activity = self.state.activity or meeting.activity
         if not self.state.run_id:
             gather(self.state.calibration, sightings, activity)
-        rows = attend(meeting, plan, second, sightings, activity)
+        people, events = identify(meeting, plan, second, sightings, self._seat_books())
+        rows = attend(meeting, plan, second, people, activity) + events
         ledgers = [camera.ledger for camera in self.state.cameras.values()]
         meeting.camera_down_s += any(ledger.is_down(second) for ledger in ledgers)
         return rows + due_rows(meeting, plan, second + 1)

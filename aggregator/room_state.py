@@ -12,7 +12,7 @@ from aggregator.cameras import CameraState
 from aggregator.errors import NewerSnapshotError, SnapshotError
 from aggregator.inbox import Inbox
 from aggregator.people import Meeting
-from schemas.messages import ActivityChange, RoomPlan
+from schemas.messages import ActivityChange, RoomPlan, SeatsConfirmed
 
 # 2: tracks with velocities, calibration, a person's own eyes. What version 1 did not know begins
 # with the defaults of its fields.
@@ -32,6 +32,7 @@ class RoomState(msgspec.Struct):
     activity: str = ""  # set by a control event; "": the lesson's own
     plans: list[RoomPlan] = []  # not yet in force
     activities: list[ActivityChange] = []
+    confirmations: list[SeatsConfirmed] = []
     inbox: Inbox = msgspec.field(default_factory=Inbox)
     cameras: dict[str, CameraState] = {}
     meeting: Meeting | None = None
