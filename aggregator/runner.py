@@ -13,9 +13,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import structlog
 from sqlalchemy import Engine
 
+from aggregator.calibration.ranges import stored_directions
 from aggregator.errors import UnknownPlaceError
 from aggregator.leases import LeaseKeeper
 from aggregator.loop import Aggregator
@@ -189,7 +191,10 @@ def build_aggregator(
 
     def plan_of(name: str, at_ns: int) -> RoomPlan:
         occurrences = calendars.of_room(name) if calendars else ()
-        return build_plan(site, rooms[name], bits, at_ns, occurrences=occurrences)
+        plan = build_plan(site, rooms[name], bits, at_ns, occurrences=occurrences)
+        with connect(engine) as connection:
+            stored = stored_directions(connection, places.room(name))
+        return msgspec.structs.replace(plan, calibrations=stored)
 
     for name in rooms:
         plan_of(name, 0)  # an unknown camera is told now, not in the middle

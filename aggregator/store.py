@@ -16,12 +16,14 @@ from sqlalchemy import Connection, Engine, Table, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from aggregator.baselines import insert_summaries
+from aggregator.calibration.ranges import write_calibrations
 from aggregator.leases import Lease, check_lease
 from aggregator.reference import Places
 from aggregator.row_values import TIMES, Values, column_values, utc
 from aggregator.rows import (
     AttentionMinuteRow,
     AttentionWindowRow,
+    CalibrationRow,
     CameraMinuteRow,
     EventRow,
     ExpressionMinuteRow,
@@ -102,6 +104,8 @@ class Store:
                 batch = [row for row in rows if type(row) is kind]
                 if batch:
                     self._write(connection, table, batch)
+            if calibrated := [row for row in rows if isinstance(row, CalibrationRow)]:
+                write_calibrations(connection, calibrated, self._places)
             pass_point(ROWS_WRITTEN)
             _put_state(connection, lease, state)
             pass_point(COMMIT_READY)

@@ -26,13 +26,12 @@ def apply_commands(
         second: the one that is finalised.
     """
     rows: Rows = []
-    cameras = {camera.camera_id: camera for camera in plan.cameras}
-    for message in due:
-        camera = cameras.get(message.camera_id)
-        if camera is None:
+    for camera in plan.cameras:
+        sets = [message for message in due if message.camera_id == camera.camera_id]
+        if not sets:
             continue
         known = state.camera(camera.camera_id)
-        for direction in message.directions:
+        for direction in (each for message in sets for each in message.directions):
             _set(known, camera, direction)
         rows += untold(known, camera, plan.room_id, second)
     return rows

@@ -76,6 +76,7 @@ def _wanted(
 def _direction(calibration: Calibration) -> dict[str, Any]:
     return {
         "method": "manual",
+        "source": "site_file",
         "yaw_deg": calibration.yaw_deg,
         "pitch_deg": calibration.pitch_deg,
         "factor": _MANUAL_FACTOR,

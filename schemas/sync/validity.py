@@ -17,6 +17,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, Range
@@ -27,7 +28,7 @@ Place = tuple[int, int | None]  # camera_id, seat_id; None: the whole camera
 Row = Mapping[str, Any]
 Label = Callable[[Place], str]
 
-_FROM_FILE: Final = (None, "manual")  # regions have no method; a measured calibration is not ours
+_FROM_FILE: Final = (None, "site_file")  # regions have no source; other calibrations are not ours
 _ANGLE_TOLERANCE_DEG: Final = 1e-4  # far below what a head can hold, above what 4 bytes round
 
 
@@ -44,7 +45,8 @@ def sync_validity(
     """Make the open rows of these cameras say what is `wanted`, from `at` on.
 
     An unchanged row stays, a changed one is closed and opened anew, a missing one is closed. A
-    calibration that was measured stays unless the site file gives another for its place.
+    calibration that was measured, or set through the command line, stays unless the site file
+    gives one for its place: that wins, even if it says the same.
 
     Args:
         connection: in the caller's transaction.
@@ -58,10 +60,12 @@ def sync_validity(
     Raises:
         SyncError: `at` lies before the last change.
     """
+    # Against an aggregator that writes a measured calibration now; readers are not kept waiting.
+    connection.execute(text(f"LOCK TABLE {table.name} IN SHARE ROW EXCLUSIVE MODE"))
     stored = _open_rows(connection, table, camera_ids)
     added = [place for place in wanted if place not in stored]
     changed = [p for p in wanted if p in stored and not _same(stored[p], wanted[p])]
-    gone = [p for p, row in stored.items() if p not in wanted and row.get("method") in _FROM_FILE]
+    gone = [p for p, row in stored.items() if p not in wanted and row.get("source") in _FROM_FILE]
     if added or changed or gone:
         _refuse_the_past(connection, table, camera_ids, at)
     _close(connection, table, [stored[place] for place in changed + gone], at)
