@@ -53,6 +53,7 @@ from aggregator.people import Meeting
 from aggregator.results import meeting_row
 from aggregator.room_state import SNAPSHOT_VERSION, RoomState, pack, unpack
 from aggregator.rows import Rows, is_per_student
+from aggregator.seat_plans import plan_in_force
 from aggregator.seats import SeatBook
 from schemas.messages import (
     ActivityChange,
@@ -217,11 +218,12 @@ class Room:
         state = self.state
         waiting = state.inbox.take(second)
         self._apply_controls(second)
-        plan = state.plan
-        if plan is None:
+        if state.plan is None:
             for _ in waiting.frames:
                 self._count("no_plan")
             return []
+        began = second if state.meeting is None else state.meeting.started
+        plan = plan_in_force(state.plan, began)
         analysed = self._account(second, waiting, plan)
         calibrated = self._calibrate_by_hand(second, plan)
         rows = self._close_if_over(second, plan)

@@ -157,7 +157,7 @@ class Direction(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     factor: float = 1.0  # f_cal of SCORE §1
 
 
-class SeatPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class SeatPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, cache_hash=True):
     """Where one camera sees one seat; polygon in fractions of the picture's width and height."""
 
     label: Label
@@ -165,14 +165,14 @@ class SeatPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     calibration: Direction | None = None
 
 
-class DatedSeats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class DatedSeats(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, cache_hash=True):
     """A plan that replaces a camera's seats from a local day on."""
 
     valid_from: str  # "2027-03-01"
     seats: tuple[SeatPlan, ...]
 
 
-class CameraPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class CameraPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, cache_hash=True):
     """One camera of a room, as the aggregator needs it."""
 
     camera_id: Slug
