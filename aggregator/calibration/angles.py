@@ -25,7 +25,8 @@ def shift(before: Pose, after: Pose) -> Pose:
 
 def shifted(pose: Pose, by: Pose) -> Pose:
     """A direction, moved; to 0.01 degrees, like all that is stored."""
-    return wrapped_deg(round(pose[0] + by[0], 2)), round(pose[1] + by[1], 2)
+    yaw = wrapped_deg(round(pose[0] + by[0], 2))
+    return round(yaw, 2), round(pose[1] + by[1], 2)
 
 
 def middle_yaw_deg(yaws_deg: Iterable[float]) -> float:

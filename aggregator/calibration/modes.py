@@ -25,6 +25,7 @@ PEAK_DISTANCE_DEG: Final = 15.0
 _BIN_DEG: Final = 2.0
 _SIGMA_BINS: Final = 4.0 / _BIN_DEG
 _YAWS, _PITCHES = 180, 90
+_REFINEMENTS: Final = 3
 _MARGIN: Final = 8  # bins; the Gaussian ends there
 _EDGES: Final = ("wrap", "constant")  # yaw goes round, pitch does not
 _SQUARE_DEG: Final = 1.0  # to which cells are kept
@@ -105,18 +106,23 @@ def _span(rows: NDArray[np.int64]) -> tuple[int, int]:
 
 
 def _refined(cells: Cells, yaw_deg: float, pitch_deg: float) -> Mode:
-    """The median of the cells round a peak, and what share of all is round that."""
-    dy, dp = _wrapped(cells.yaw_deg - yaw_deg), cells.pitch_deg - pitch_deg
-    near = np.hypot(dy, dp) <= PEAK_RADIUS_DEG
-    y = _median(dy[near], cells.weight[near])
-    p = _median(dp[near], cells.weight[near])
-    share = cells.weight[np.hypot(dy - y, dp - p) <= PEAK_RADIUS_DEG].sum() / cells.weight.sum()
-    yaw, pitch = shifted((yaw_deg, pitch_deg), (y, p))
+    """The median of the cells round a peak, and what share of all is round that.
+
+    The peak is a bin's centre, so the median is taken again round the first one.
+    """
+    total = cells.weight.sum()
+    for _ in range(_REFINEMENTS):
+        dy, dp = _wrapped(cells.yaw_deg - yaw_deg), cells.pitch_deg - pitch_deg
+        near = np.hypot(dy, dp) <= PEAK_RADIUS_DEG
+        if not near.any():  # of a ring, the median lies where nobody looks
+            break
+        yaw_deg += _median(dy[near], cells.weight[near])
+        pitch_deg += _median(dp[near], cells.weight[near])
+    distances = _distance_deg(cells.yaw_deg - yaw_deg, cells.pitch_deg - pitch_deg)
+    held = cells.weight[distances <= PEAK_RADIUS_DEG].sum()
+    yaw, pitch = shifted((yaw_deg, pitch_deg), (0.0, 0.0))
     return Mode(
-        yaw_deg=yaw,
-        pitch_deg=pitch,
-        mass=round(float(share), 4),
-        cells=cells.seconds,
+        yaw_deg=yaw, pitch_deg=pitch, mass=round(float(held / total), 4), cells=cells.seconds
     )
 
 
