@@ -22,8 +22,8 @@ from workers.screening import Verdict
 class RoomLog(Protocol):
     """Where records and dead letters go; `workers.queues.FacesQueue` is one."""
 
-    def publish(self, record: FrameFaces) -> None:
-        """Append `record` to its room's log."""
+    def publish(self, records: Sequence[FrameFaces]) -> None:
+        """Append each record to its room's log."""
 
     def dead_letter(self, entry: Entry, reason: str) -> None:
         """Keep what `entry` was, without its picture."""
@@ -73,19 +73,21 @@ class Delivery:
                 acknowledged is left to another worker.
         """
         with self._metrics.stage("publish"):
-            for verdict in verdicts:
-                self._faces_patience.call(partial(self._publish, verdict))
+            self._publish(verdicts)
         pass_point(PUBLISHED)
         with self._metrics.stage("ack"):
             self._ack(verdicts)
         for verdict in verdicts:
             self._count(verdict)
 
-    def _publish(self, verdict: Verdict) -> None:
-        if verdict.record is not None:
-            self._faces.publish(verdict.record)
-        if verdict.dead_letter is not None:
-            self._faces.dead_letter(verdict.entry, verdict.dead_letter)
+    def _publish(self, verdicts: Sequence[Verdict]) -> None:
+        records = [verdict.record for verdict in verdicts if verdict.record is not None]
+        if records:
+            self._faces_patience.call(partial(self._faces.publish, records))
+        for verdict in verdicts:
+            if verdict.dead_letter is not None:
+                letter = partial(self._faces.dead_letter, verdict.entry, verdict.dead_letter)
+                self._faces_patience.call(letter)
 
     def _ack(self, verdicts: Sequence[Verdict]) -> None:
         by_stream: defaultdict[str, list[str]] = defaultdict(list)

@@ -104,10 +104,10 @@ class FacesQueue:
     def __init__(self, client: transport.Client) -> None:
         self._client = client
 
-    def publish(self, record: FrameFaces) -> None:
-        """Append `record` to its room's log; the aggregator trims it."""
-        stream = faces_stream(record.room_id, record.run_id)
-        transport.publish(self._client, stream, encode(record))
+    def publish(self, records: Sequence[FrameFaces]) -> None:
+        """Append each record to its room's log, all at once; the aggregator trims it."""
+        entries = [(faces_stream(r.room_id, r.run_id), encode(r)) for r in records]
+        transport.publish_all(self._client, entries)
 
     def dead_letter(self, entry: transport.Entry, reason: str) -> None:
         """Keep what `entry` was, without its picture."""

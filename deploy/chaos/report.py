@@ -113,20 +113,11 @@ class ChaosReport:
         return table
 
     def _books_table(self) -> Table:
-        names = (
-            "sampled",
-            "published",
-            "analysed",
-            "expired",
-            "dead",
-            "lost",
-            "refused",
-            "in_flight",
-        )
-        table = Table("camera", *names, "closes", title="frames")
-        for book in self.books:
-            figures = [str(getattr(book, name)) for name in names]
-            table.add_row(book.camera, *figures, "yes" if book.closes else "NO")
+        table = Table("frames", *(book.camera for book in self.books), title="accounts")
+        for name in ("sampled", "published", "analysed", "expired", "dead", "lost", "refused"):
+            table.add_row(name, *(str(getattr(book, name)) for book in self.books))
+        table.add_row("in flight", *(str(book.in_flight) for book in self.books))
+        table.add_row("closes", *("yes" if book.closes else "NO" for book in self.books))
         return table
 
     def _rows_table(self) -> Table:

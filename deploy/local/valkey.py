@@ -2,7 +2,8 @@
 
 Two of them run on one machine: frames must never touch a disk (no persistence at all, and the
 commands that would write a snapshot are switched off), observations must survive a kill (an
-append-only file, written once a second).
+append-only file, on the disk before each answer: written once a second, it could lose what the
+aggregator had turned into rows already).
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ hide-user-data-from-log yes
 
 PERSISTENT: Final = """\
 appendonly yes
-appendfsync everysec
+appendfsync always
 auto-aof-rewrite-percentage 100
 auto-aof-rewrite-min-size 16mb
 aof-use-rdb-preamble yes
@@ -154,13 +155,14 @@ class EmbeddedValkey(EmbeddedServer):
     def _answers(self, port: int, password: str) -> bool:
         client = redis.Redis(host=LOOPBACK, port=port, password=password, socket_timeout=2.0)
         try:
-            info = client.info("server")
-        except redis.RedisError:  # not listening yet, or still loading
+            info = client.info("server", "persistence")
+        except redis.RedisError:  # not listening yet
             return False
         finally:
             client.close()
         # another program may have taken the port between the choice and the start
-        return self._process is not None and info.get("process_id") == self._process.pid
+        is_ours = self._process is not None and info.get("process_id") == self._process.pid
+        return is_ours and not info.get("loading")
 
     def _failure(self, complaint: str, port: int) -> LocalError:
         if "No space left on device" in complaint:

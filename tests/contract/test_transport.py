@@ -45,6 +45,14 @@ def test_what_is_published_is_read_once_by_one_consumer(client):
     assert read(client, "two") == []
 
 
+def test_entries_published_at_once_lie_in_their_streams_in_order(client):
+    other = "frames:{0}:window"
+    entries = [(stream, {b"n": b"%d" % n}) for n in range(4) for stream in (STREAM, other)]
+    transport.publish_all(client, entries)
+    for stream in (STREAM, other):
+        assert numbers(transport.read_log(client, stream, "0")) == [0, 1, 2, 3]
+
+
 def test_a_group_made_twice_keeps_its_position(client):
     publish(client, 0)
     transport.ensure_group(client, STREAM, GROUP)
@@ -344,6 +352,13 @@ def fill(client: Client, stream: str) -> None:
 def test_a_full_server_is_an_error_of_its_own(tiny_valkey):
     with pytest.raises(StreamFullError, match="memory is full"):
         fill(tiny_valkey, STREAM)
+
+
+def test_a_full_server_refuses_entries_published_at_once_as_it_refuses_one(tiny_valkey):
+    with pytest.raises(StreamFullError):
+        fill(tiny_valkey, STREAM)
+    with pytest.raises(StreamFullError, match="memory is full"):
+        transport.publish_all(tiny_valkey, [(STREAM, {b"jpeg": bytes(200_000)})] * 8)
 
 
 def test_a_full_server_takes_frames_again_once_the_stream_is_within_its_bound(tiny_valkey):

@@ -60,6 +60,17 @@ class Life:
     commands_left: int | None = None
     answer_lost: bool = False
 
+    def spend(self, send):
+        """Send one command, or several at once, or die."""
+        if self.commands_left is None:
+            return send()
+        if self.commands_left > 0:
+            self.commands_left -= 1
+            return send()
+        if self.answer_lost:
+            send()
+        raise KilledError
+
 
 class MortalClient(redis.Redis):
     """A client that dies with its worker."""
@@ -67,14 +78,13 @@ class MortalClient(redis.Redis):
     life = Life()
 
     def execute_command(self, *args, **options):
-        if self.life.commands_left is None:
-            return super().execute_command(*args, **options)
-        if self.life.commands_left > 0:
-            self.life.commands_left -= 1
-            return super().execute_command(*args, **options)
-        if self.life.answer_lost:
-            super().execute_command(*args, **options)
-        raise KilledError
+        return self.life.spend(lambda: super(MortalClient, self).execute_command(*args, **options))
+
+    def pipeline(self, transaction=True, shard_hint=None):
+        pipeline = super().pipeline(transaction, shard_hint)
+        execute = pipeline.execute
+        pipeline.execute = lambda: self.life.spend(execute)
+        return pipeline
 
 
 @dataclass
