@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,7 +20,7 @@ from deploy.lesson.true_class import TrueClass, true_class
 from deploy.lesson.watched_room import WatchedRoom, Witness
 from deploy.simulator.truth import Truth
 from deploy.simulator.undrawn import Undrawn, UndrawnFilm
-from schemas.messages import FrameFaces, RoomMessage
+from schemas.messages import FrameFaces
 from workers.geometry.canonical_mesh import CanonicalMesh
 
 FPS: Final = 5.0
@@ -105,9 +105,7 @@ def play(
     return judge(rows, witness.notes, stakes.truth)
 
 
-def replayed(
-    entries: list[tuple[str, RoomMessage]], stakes: Stakes, run_id: str
-) -> tuple[Judgement, Rows]:
+def replayed(entries: Sequence[Entry], stakes: Stakes, run_id: str) -> tuple[Judgement, Rows]:
     """Judge a lesson whose log somebody else has written."""
     witness = Witness(stakes.people, stakes.truth.start_s * NS)
     room = WatchedRoom.before(witness, stakes.classroom.room.id, run_id)

@@ -26,7 +26,7 @@ from workers.stages import View
 from workers.weights import cache_folder
 
 SEATS: Final = 30
-MINUTES: Final = 2.0
+MINUTES: Final = 2
 SEED: Final = 11  # not the seed of the lesson that is judged by default
 EVERY: Final = 4  # of ten frames a second
 COMMAND: Final = "python -m tests.studies.lesson_noise"
