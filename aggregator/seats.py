@@ -101,7 +101,11 @@ class SeatBook(msgspec.Struct):
         for track in tracks:
             before = old.get(track.track_id)
             stay = _earlier_stays(track.history) if before is None else before
-            stay = {label: kept for label, bits in stay.items() if (kept := bits << 1 & _ALL)}
+            stay = {
+                label: kept
+                for label, bits in stay.items()
+                if label in regions.by_label and (kept := bits << 1 & _ALL)
+            }
             for label in now.get(track.track_id, ()):
                 stay[label] = stay.get(label, 0) | 1
             self.stays[track.track_id] = stay
