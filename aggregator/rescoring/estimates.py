@@ -5,8 +5,8 @@ would have been worth had every head pointed right at its target with open eyes;
 less by how far that was not so, and the new sum is taken to be less in the same proportion. A
 second whose label would be another one under the new credits keeps its old label.
 
-T1, a minute: the histogram of directions. The formula is applied to the bins; what the stored sum
-differs from the old formula's by (eyes, directions within their bins) is carried over.
+T1, a minute: the histogram of directions. The formula is applied to the bins' centres; what the
+stored sum differs by from the old formula's (eyes, directions within their bins) is carried over.
 
 With unchanged parameters both give the stored sum exactly. Sums are in the tables' unit: points
 x 100.
@@ -26,7 +26,6 @@ from aggregator.windows import DIRECTION_BINS
 
 Floats = NDArray[np.float64]
 _FULL: Final = 10_000.0  # one second of full attention
-_INSIDE: Final = 5  # points across a bin and along it, over which the formula is averaged
 _BIN_DEG: Final = (10.0, 15.0)
 _ORIGIN_DEG: Final = -60.0
 
@@ -63,8 +62,7 @@ class DirectionModel:
 
     def __init__(self, params: ScoreParams) -> None:
         self._params = params
-        dy, dp = _points()
-        self._front, self._desk = params.memberships(dy, dp)
+        self._front, self._desk = params.memberships(*bin_centres())
         self._known: dict[str, tuple[Floats, Floats]] = {}
 
     def sum_o(self, seconds: Floats, activity: str, recent: float) -> float:
@@ -74,15 +72,15 @@ class DirectionModel:
 
     def front_seconds(self, seconds: Floats) -> float:
         """Seconds that count as a look to the front: its membership is at least .5."""
-        return float(seconds @ np.mean(self._front >= 0.5, axis=1))
+        return float(seconds @ (self._front >= 0.5))
 
     def _bins(self, activity: str) -> tuple[Floats, Floats]:
         if activity not in self._known:
             front, recent, stale = self._params.credits_of(activity)
             by_front = front * self._front
             self._known[activity] = (
-                np.mean(np.maximum(by_front, recent * self._desk), axis=1),
-                np.mean(np.maximum(by_front, stale * self._desk), axis=1),
+                np.maximum(by_front, recent * self._desk),
+                np.maximum(by_front, stale * self._desk),
             )
         return self._known[activity]
 
@@ -122,15 +120,10 @@ def histogram(minute: Mapping[str, Any]) -> Floats:
     return np.frombuffer(bytes(stored), np.uint8).astype(np.float64)
 
 
-def _points() -> tuple[Floats, Floats]:
-    """(72, n) dy and dp of points spread evenly over each bin, in the histogram's order."""
-    inside = (np.arange(_INSIDE) + 0.5) / _INSIDE
+def bin_centres() -> tuple[Floats, Floats]:
+    """(72,) dy and dp of each bin [deg], in the histogram's order."""
     dy, dp = (
-        _ORIGIN_DEG + width * (np.arange(count)[:, None] + inside)
+        _ORIGIN_DEG + width * (np.arange(count) + 0.5)
         for width, count in zip(_BIN_DEG, DIRECTION_BINS, strict=True)
     )
-    shape = (*DIRECTION_BINS, _INSIDE, _INSIDE)
-    return (
-        np.broadcast_to(dy[:, None, :, None], shape).reshape(-1, _INSIDE**2),
-        np.broadcast_to(dp[None, :, None, :], shape).reshape(-1, _INSIDE**2),
-    )
+    return np.repeat(dy, len(dp)), np.tile(dp, len(dy))

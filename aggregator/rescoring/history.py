@@ -7,7 +7,7 @@ a run that was stopped goes on where it was, and a second one changes nothing.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -71,15 +71,23 @@ class HistoryRescorer:
         engine: of the database, as the user that the aggregator writes as.
         site_id: number of the site.
         rescorer: from version 1 to the new one.
+        rules: activity of each timetable rule, for meetings that the database tells none of.
         dry_run: recompute, but write nothing.
     """
 
     def __init__(
-        self, engine: Engine, site_id: int, rescorer: Rescorer, *, dry_run: bool = False
+        self,
+        engine: Engine,
+        site_id: int,
+        rescorer: Rescorer,
+        rules: Mapping[str, str],
+        *,
+        dry_run: bool = False,
     ) -> None:
         self._engine = engine
         self._site_id = site_id
         self._rescorer = rescorer
+        self._rules = rules
         self._dry_run = dry_run
 
     def count(self, period: Period) -> int:
@@ -140,7 +148,7 @@ class HistoryRescorer:
     def _rescore(self, meeting_id: int, report: RescoreReport) -> bool:
         """One lesson, in one transaction; False: nothing stands there to recompute it from."""
         with connect(self._engine) as connection:
-            stored = read_lesson(connection, meeting_id, SCORE_VERSION)
+            stored = read_lesson(connection, meeting_id, SCORE_VERSION, self._rules)
             if not stored.is_whole:
                 report.without_minutes += 1
                 return False

@@ -14,7 +14,7 @@ from aggregator.rescoring.estimates import (
     minute_sum_x,
     window_sum_x,
 )
-from aggregator.rescoring.evidence import MINUTE, Evidence
+from aggregator.rescoring.evidence import MINUTE, Evidence, in_proportion, sums_of
 from aggregator.rescoring.slow_states import SlowStates, class_shifts
 from aggregator.rescoring.stored_lesson import StoredLesson, Values
 from aggregator.results import early_and_late, lesson_quality, slope_per_10_min, x100, x1000
@@ -50,18 +50,19 @@ class Rescorer:
 
     def lesson(self, stored: StoredLesson) -> RescoredLesson:
         """All rows of the lesson; no windows where labels alone cannot tell their scores."""
-        evidence = Evidence(stored)
+        evidence = Evidence(stored.windows)
         windows = self._windows(stored, evidence) if self.keeps_windows else []
-        minutes = self._minutes(stored, evidence)
-        states = SlowStates(windows, minutes, class_shifts(stored.windows))
+        minutes = self._minutes(stored, evidence, Evidence(windows))
+        steps = windows or in_proportion(stored.windows, stored.minutes, minutes) or minutes
+        states = SlowStates(steps, class_shifts(stored.windows))
         people = _sums(stored, minutes)
         participations = [
             self._participation(stored, row, people, states) for row in stored.participations
         ]
         class_minutes = self._class_minutes(stored, minutes)
         return RescoredLesson(
-            windows=states.in_windows(windows),
-            minutes=states.in_minutes(minutes),
+            windows=states.told_in(windows),
+            minutes=states.told_in(minutes),
             class_minutes=class_minutes,
             participations=participations,
             meetings=[self._meeting(stored, class_minutes, people)],
@@ -81,18 +82,33 @@ class Rescorer:
             rows.append(self._scored(row, sum_x, activity))
         return rows
 
-    def _minutes(self, stored: StoredLesson, evidence: Evidence) -> list[Values]:
-        old, new = self._models
+    def _minutes(
+        self, stored: StoredLesson, evidence: Evidence, rescored: Evidence
+    ) -> list[Values]:
+        """From the recomputed windows where all of a minute's are, else from its directions."""
         rows: list[Values] = []
         for row in stored.minutes:
             activity = stored.activities.at(row["minute"])
             if not self.new.is_scored(activity):
                 rows.append(self._unscored(row))
                 continue
-            recent = evidence.recent(row, old.front_seconds(histogram(row)))
-            sum_x = minute_sum_x(row, activity, old, new, recent, evidence.eyes_in(row))
+            before, after = evidence.sums(row), rescored.sums(row)
+            if after.n_obs == row["n_obs"]:
+                share = after.sum_x / before.sum_x if before.sum_x else None
+                sum_x = 100.0 * after.sum_x if share is None else row["sum_x"] * share
+            else:
+                sum_x = self._by_directions(row, activity, evidence)
             rows.append(self._scored(row, sum_x, activity))
         return rows
+
+    def _by_directions(self, row: Values, activity: str, evidence: Evidence) -> float:
+        old, new = self._models
+        recent = evidence.recent(row, old.front_seconds(histogram(row)))
+        return minute_sum_x(row, activity, old, new, recent, evidence.eyes_in(row))
+
+    def _is_observed(self, activity: str) -> bool:
+        """Whether the same seconds count as observed under both versions."""
+        return self.new.is_scored(activity) or not self.old.is_scored(activity)
 
     def _scored(self, row: Values, sum_x: float, activity: str) -> Values:
         factor = self.old.confidence_factor(activity)
@@ -147,13 +163,19 @@ class Rescorer:
         by_minute: dict[dt.datetime, list[Values]] = defaultdict(list)
         for row in minutes:
             by_minute[row["minute"]].append(row)
-        return [self._class_minute(row, by_minute[row["minute"]]) for row in stored.class_minutes]
+        return [
+            self._class_minute(
+                row,
+                by_minute[row["minute"]],
+                is_observed=self._is_observed(stored.activities.at(row["minute"])),
+            )
+            for row in stored.class_minutes
+        ]
 
-    def _class_minute(self, row: Values, minutes: list[Values]) -> Values:
+    def _class_minute(self, row: Values, minutes: list[Values], *, is_observed: bool) -> Values:
         students = [sums_of([minute]) for minute in minutes]
         scores = [sums.score for sums in students if sums.score is not None]
-        mean = class_score(scores, len(students))
-        everybody = sums_of(minutes)
+        mean = class_score(scores, row["n_exp"])
         return {
             **row,
             "score_version": self.version,
@@ -161,9 +183,8 @@ class Rescorer:
             "score_p10": x100(percentile(scores, 0.1)) if mean is not None else None,
             "score_p50": x100(percentile(scores, 0.5)) if mean is not None else None,
             "synchrony": row["synchrony"] if mean is not None else None,
-            "n_exp": len(students),
             "n_scored": len(scores),
-            "coverage": x1000(everybody.coverage),
+            "coverage": row["coverage"] if is_observed else x1000(sums_of(minutes).coverage),
         }
 
     def _meeting(
@@ -172,8 +193,9 @@ class Rescorer:
         row = stored.meeting
         lessons = [person.lesson for person in people.values()]
         scores = [sums.lesson_score for sums in lessons if sums.lesson_score is not None]
-        mean = class_score(scores, len(stored.participations))
+        mean = class_score(scores, row["n_present"])
         coverage = _coverage(lessons)
+        is_observed = all(map(self._is_observed, stored.activities.names))
         minutes = [
             ClassMinute(
                 minute["minute_no"],
@@ -192,7 +214,7 @@ class Rescorer:
             "score_early": x100(early),
             "score_late": x100(late),
             "slope_c10": x100(slope_per_10_min(minutes)),
-            "coverage": x1000(coverage),
+            "coverage": row["coverage"] if is_observed else x1000(coverage),
             "n_scored": len(scores),
             "quality": lesson_quality(mean, coverage, held_s),
         }
@@ -205,17 +227,6 @@ class _Person:
     lesson: Sums = field(default_factory=Sums)
     first25: Sums = field(default_factory=Sums)
     after25: Sums = field(default_factory=Sums)
-
-
-def sums_of(rows: list[Values]) -> Sums:
-    """Sums over windows or minutes, in points."""
-    sums = Sums()
-    for row in rows:
-        sums.n_exp += row["n_exp"]
-        sums.n_obs += row["n_obs"]
-        sums.sum_x += row["sum_x"] / 100.0
-        sums.sum_confidence += row["confidence"] * row["n_exp"] / 1000.0
-    return sums
 
 
 def _sums(stored: StoredLesson, minutes: list[Values]) -> dict[int, _Person]:

@@ -1,8 +1,8 @@
 """The slow states of a lesson's students, replayed over recomputed scores.
 
-Over windows where they are recomputed; over minutes where they are not, which is coarser. Whether
-the class as a whole had turned away is known per second only while a lesson is held: here it is
-taken from the labels of the windows of the last 20 s.
+Over windows where these still stand, else over minutes, which is coarser. Whether the class as a
+whole had turned away is known per second only while a lesson is held: here it is taken from the
+labels of the windows of the last 20 s.
 """
 
 from __future__ import annotations
@@ -23,18 +23,15 @@ class SlowStates:
     """Each student's state after each window or minute.
 
     Args:
-        windows: recomputed ones, by time; empty: minutes stand for them.
-        minutes: recomputed ones, by time.
+        steps: recomputed windows, or minutes, by time.
         shifts: starts of windows at whose end the class as a whole had turned away.
     """
 
-    def __init__(
-        self, windows: Sequence[Values], minutes: Sequence[Values], shifts: set[dt.datetime]
-    ) -> None:
+    def __init__(self, steps: Sequence[Values], shifts: set[dt.datetime]) -> None:
         self._after: dict[int, list[tuple[dt.datetime, State]]] = defaultdict(list)
         self._low: dict[int, tuple[int, int]] = {}
         displays: dict[int, Display] = defaultdict(Display)
-        for row in windows or minutes:
+        for row in steps:
             start, length = _span(row)
             who, display = row["participation_id"], displays[row["participation_id"]]
             before = display.state
@@ -49,16 +46,8 @@ class SlowStates:
         """Seconds in state LOW, and how often it was entered."""
         return self._low.get(who, (0, 0))
 
-    def in_windows(self, windows: Sequence[Values]) -> list[Values]:
-        """The windows with their states."""
-        return self._with_states(windows)
-
-    def in_minutes(self, minutes: Sequence[Values]) -> list[Values]:
-        """The minutes with the state at their end."""
-        return self._with_states(minutes)
-
-    def _with_states(self, rows: Sequence[Values]) -> list[Values]:
-        """The state after the last window that ends by the row's end; rows come by time."""
+    def told_in(self, rows: Sequence[Values]) -> list[Values]:
+        """The rows with the state after the last step that ends by their end; they come by time."""
         at: dict[int, int] = defaultdict(int)
         done: list[Values] = []
         for row in rows:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, Table, select, text
 
@@ -14,6 +14,14 @@ from aggregator.meetings import ABSENCE_S
 from schemas import tables
 
 Values = dict[str, Any]
+
+_MEETING: Final = text(
+    "SELECT source_key, lower(actual), upper(actual) FROM meetings WHERE meeting_id = :meeting_id"
+)
+_ACTIVITIES: Final = text(
+    "SELECT lower(during), activity FROM meeting_activities "
+    "WHERE meeting_id = :meeting_id ORDER BY lower(during)"
+)
 
 
 class Activities:
@@ -64,13 +72,19 @@ class StoredLesson:
         return bool(everybody and stored_s >= present_s)
 
 
-def read_lesson(connection: Connection, meeting_id: int, version: int) -> StoredLesson:
-    """The lesson's rows of `version`; the meeting has a summary of that version."""
+def read_lesson(
+    connection: Connection, meeting_id: int, version: int, rules: Mapping[str, str]
+) -> StoredLesson:
+    """The lesson's rows of a version under which the meeting has a summary.
+
+    Args:
+        connection: to read through.
+        meeting_id: of the lesson.
+        version: of its rows.
+        rules: activity of each timetable rule, where the database has none of the meeting.
+    """
     meeting = _rows(connection, tables.meeting_summaries, meeting_id, version, "meeting_start")[0]
-    times = connection.execute(
-        text("SELECT lower(actual), upper(actual) FROM meetings WHERE meeting_id = :meeting_id"),
-        {"meeting_id": meeting_id},
-    ).one()
+    source_key, *times = connection.execute(_MEETING, {"meeting_id": meeting_id}).one()
     started, ended = (time or meeting["meeting_start"] for time in times)
     # Nobody's absence ends a meeting at once: its rows go on beyond the end that it is given.
     slack = dt.timedelta(seconds=ABSENCE_S + 60)
@@ -79,7 +93,7 @@ def read_lesson(connection: Connection, meeting_id: int, version: int) -> Stored
         meeting=meeting,
         started=started,
         ended=ended,
-        activities=_activities(connection, meeting_id),
+        activities=_activities(connection, meeting_id, source_key, rules),
         windows=_rows(
             connection, tables.attention_windows, meeting_id, version, "window_start", bounds
         ),
@@ -109,15 +123,16 @@ def _rows(
     return [dict(row) for row in found.mappings()]
 
 
-def _activities(connection: Connection, meeting_id: int) -> Activities:
-    """From `meeting_activities`, where this database has it."""
-    if connection.execute(text("SELECT to_regclass('meeting_activities')")).scalar() is None:
-        return Activities()
-    found = connection.execute(
-        text(
-            "SELECT lower(during), activity FROM meeting_activities "
-            "WHERE meeting_id = :meeting_id ORDER BY lower(during)"
-        ),
-        {"meeting_id": meeting_id},
-    )
-    return Activities([(begin, name) for begin, name in found])
+def _activities(
+    connection: Connection, meeting_id: int, source_key: str, rules: Mapping[str, str]
+) -> Activities:
+    """From `meeting_activities`, where this database has it; else that of the timetable's rule."""
+    spans: list[tuple[dt.datetime, str]] = []
+    if connection.execute(text("SELECT to_regclass('meeting_activities')")).scalar() is not None:
+        found = connection.execute(_ACTIVITIES, {"meeting_id": meeting_id})
+        spans = [(begin, name) for begin, name in found]
+    kind, _, rule = source_key.partition(":")
+    planned = rules.get(rule.partition(":")[0]) if kind == "site" else None
+    if not spans and planned is not None:
+        spans = [(dt.datetime.min.replace(tzinfo=dt.UTC), planned)]
+    return Activities(spans)
