@@ -37,7 +37,7 @@ def identify(
         for seat, each in book.news.items():
             news.setdefault(seat, []).append(each)
     changes = meeting.seat_changes
-    pairs = changes.follow(second, sightings, news)
+    pairs = changes.follow(second, meeting.started, sightings, news)
     if changes.anonymous:
         sightings = {changes.key(seat): seen for seat, seen in sightings.items()}
     if not meeting.per_student:  # then nothing is said about single seats

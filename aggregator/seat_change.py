@@ -19,6 +19,7 @@ from aggregator.claims import Sight
 from aggregator.seats import News
 
 SWAP_AWAY_S: Final = 60  # who is away for longer is believed to come back to the own seat
+SETTLED_S: Final = 300  # until then a class arrives: new people in new seats are latecomers
 _NUMBER: Final = "\0"  # no label of a seat has it: PostgreSQL's texts cannot
 
 Pair = tuple[str, str]  # of seats, sorted
@@ -40,6 +41,7 @@ class SeatChanges(msgspec.Struct):
     moved: dict[str, str] = {}  # seat -> the one where its student sits now
     away: dict[str, Away] = {}
     told: list[Pair] = []
+    held: list[str] = []  # seats that somebody has locked
     last_number: int = 0
     ambiguous_s: int = 0  # student-seconds with two candidates, or in which a seat unlocked
 
@@ -53,12 +55,13 @@ class SeatChanges(msgspec.Struct):
         self.anonymous, self.moved, self.away, self.told = {}, {}, {}, []
 
     def follow(
-        self, second: int, sightings: Sightings, news: Mapping[str, Sequence[News]]
+        self, second: int, started: int, sightings: Sightings, news: Mapping[str, Sequence[News]]
     ) -> list[Pair]:
         """Advance by one second; the seats of which it turned out now that somebody changed.
 
         Args:
             second: the one that is finalised.
+            started: first second of the meeting.
             sightings: by seat, over all cameras.
             news: by seat, of the cameras that have some.
         """
@@ -66,7 +69,7 @@ class SeatChanges(msgspec.Struct):
         pairs: list[Pair] = []
         for seat, told in sorted(news.items()):
             self.ambiguous_s += _is_ambiguous(sightings.get(seat, ()), told)
-            pairs += self._arrivals(seat, told, sightings)
+            pairs += self._arrivals(seat, told, sightings, settled=second - started >= SETTLED_S)
         pairs += self._suspected()
         new = [pair for pair in dict.fromkeys(pairs) if pair not in self.told]
         self.told += new
@@ -88,31 +91,52 @@ class SeatChanges(msgspec.Struct):
                 else:
                     away.taken_at = 0
 
-    def _arrivals(self, seat: str, told: Sequence[News], sightings: Sightings) -> list[Pair]:
+    def _arrivals(
+        self, seat: str, told: Sequence[News], sightings: Sightings, *, settled: bool
+    ) -> list[Pair]:
         """Somebody takes a seat that nobody held."""
         arrivals = [news.arrival for news in told if news.arrival is not None]
         if not arrivals:
             return []
+        since = min(arrival.since for arrival in arrivals)
         origins = {arrival.origin for arrival in arrivals}
+        if any(arrival.locked for arrival in arrivals):
+            return self._taken(seat, since, origins, sightings, settled=settled)
+        if origins == {""} and seat in self.away:
+            self.away[seat].taken_at = since
+        return []
+
+    def _taken(
+        self, seat: str, since: int, origins: set[str], sightings: Sightings, *, settled: bool
+    ) -> list[Pair]:
+        """Somebody stays in a seat that nobody held, and is known by these origins."""
+        is_first = seat not in self.held
+        if is_first:
+            self.held.append(seat)
         others = sorted(origins - {"", seat})
-        if not any(arrival.locked for arrival in arrivals):
-            if origins == {""} and seat in self.away:
-                self.away[seat].taken_at = min(arrival.since for arrival in arrivals)
-            return []
-        if others:
-            for other in others:
-                self._move(other, seat, sightings)
-            return [_pair(other, seat) for other in others]
-        if seat in origins:  # the seat's own student
+        if seat in origins and not others:  # the seat's own student
             self.away.pop(seat, None)
             self.moved.pop(seat, None)
-        elif seat in self.moved:  # whose student sits elsewhere
+            return []
+        if not others and is_first and settled:
+            others = self._who_just_got_up(since)
+        for other in others:
+            self._move(other, seat, sightings)
+        if not others and seat in self.moved:  # whose student sits elsewhere
             self._hide(seat)
-            return [_pair(seat, self.moved[seat])]
+            others = [self.moved[seat]]
         elif (away := self.away.get(seat)) is not None:
-            away.taken_at = min(arrival.since for arrival in arrivals)
-            away.locked = True
-        return []
+            away.taken_at, away.locked = since, True
+        return [_pair(other, seat) for other in others]
+
+    def _who_just_got_up(self, since: int) -> list[str]:
+        """The seat whose student may be who came at `since` to a seat that was empty till then."""
+        near = [
+            (away.since, seat)
+            for seat, away in self.away.items()
+            if not away.taken_at and 0 <= since - away.since <= SWAP_AWAY_S
+        ]
+        return [max(near)[1]] if near else []
 
     def _move(self, origin: str, seat: str, sightings: Sightings) -> None:
         """The student of `origin` sits in `seat`, and who is seen in `origin` is another."""
