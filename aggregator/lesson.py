@@ -10,7 +10,6 @@ from aggregator.claims import Sight
 from aggregator.meetings import (
     ABSENCE_S,
     MAX_AUTOMATIC_S,
-    Planned,
     automatic_source_key,
     film_source_key,
     hash_id,
@@ -29,6 +28,7 @@ from aggregator.results import (
 from aggregator.rows import Rows
 from aggregator.score import EXAM, Reason, is_scored
 from aggregator.students import student_id, student_rows
+from aggregator.timetable import Planned
 from aggregator.windows import MinuteSums, WindowSums
 from schemas.messages import RecordedMeeting, RoomPlan
 

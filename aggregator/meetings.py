@@ -1,35 +1,17 @@
-"""Meetings: from the timetable where there is one, else opened and closed by presence."""
+"""Natural keys of meetings and the ids that are made of them."""
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
+import re
 from typing import Final
-from zoneinfo import ZoneInfo
-
-import msgspec
-
-from schemas.messages import Lesson
 
 ABSENCE_S: Final = 300  # an automatic meeting ends after that long without anybody seen
 MAX_AUTOMATIC_S: Final = 6 * 3600  # and at the latest then
-_DAY_S: Final = 86_400
 
-
-class Planned(msgspec.Struct, frozen=True):
-    """One occurrence of a timetable rule; Unix seconds, end exclusive."""
-
-    start: int
-    end: int
-    rule_id: str
-    class_slug: str
-    activity: str
-
-    @property
-    def source_key(self) -> str:
-        """The meeting's natural key in its room."""
-        return f"site:{self.rule_id}:{iso_utc(self.start)}"
+_TIME: Final = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"
+_ICAL: Final = re.compile(rf"ical:(?P<uid>.+?):(?P<original>{_TIME})(~{_TIME})?", re.DOTALL)
 
 
 def automatic_source_key(start: int) -> str:
@@ -53,61 +35,15 @@ def hash_id(*parts: str | int) -> int:
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def planned_at(lessons: Sequence[Lesson], time_zone: str, second: int) -> Planned | None:
-    """The lesson in whose time `second` falls; of several the one that began last."""
-    running = [
-        planned
-        for planned in occurrences(lessons, time_zone, second)
-        if planned.start <= second < planned.end
-    ]
-    return max(running, key=lambda planned: (planned.start, planned.rule_id), default=None)
+def planned_key(source_key: str) -> str:
+    """The lesson's own key, without the new start of one that was moved after its close."""
+    cut = -len("~2026-11-23T08:30:00Z")
+    return source_key[:cut] if source_key[cut : cut + 1] == "~" else source_key
 
 
-def occurrences(lessons: Sequence[Lesson], time_zone: str, second: int) -> list[Planned]:
-    """All lessons of the local day of `second`.
-
-    Local times follow the zone's rules: a lesson at 08:30 is held at 08:30 on either side of a
-    change of the clocks.
-    """
-    zone = ZoneInfo(time_zone)
-    day = dt.datetime.fromtimestamp(second, zone).date()
-    return [
-        Planned(
-            start=_unix(day, lesson.start, zone),
-            end=_unix(day, lesson.end, zone),
-            rule_id=lesson.rule_id,
-            class_slug=lesson.class_id,
-            activity=lesson.activity,
-        )
-        for lesson in lessons
-        if _is_held(lesson, day)
-    ]
-
-
-def _is_held(lesson: Lesson, day: dt.date) -> bool:
-    text = day.isoformat()
-    return (
-        day.weekday() in lesson.weekdays
-        and (not lesson.valid_from or lesson.valid_from <= text)
-        and (not lesson.valid_until or text <= lesson.valid_until)
-    )
-
-
-def _unix(day: dt.date, clock: str, zone: ZoneInfo) -> int:
-    local = dt.datetime.combine(day, dt.time.fromisoformat(clock), tzinfo=zone)
-    return int(local.timestamp())
-
-
-def next_planned_start(
-    lessons: Sequence[Lesson], time_zone: str, begin: int, end: int
-) -> int | None:
-    """The first lesson that begins in [begin, end); looks at most 400 days ahead."""
-    last = min(end, begin + 400 * _DAY_S)
-    days = {*range(begin, last, _DAY_S), last}
-    starts = {
-        planned.start
-        for day in days
-        for planned in occurrences(lessons, time_zone, day)
-        if begin <= planned.start < end
-    }
-    return min(starts, default=None)
+def ical_parts(source_key: str) -> tuple[str, int] | None:
+    """UID and original start (Unix seconds) of a calendar's lesson; None: it is another's key."""
+    found = _ICAL.fullmatch(source_key)
+    if found is None:
+        return None
+    return found["uid"], int(dt.datetime.fromisoformat(found["original"]).timestamp())

@@ -8,8 +8,9 @@ from typing import Final
 
 import msgspec
 
+from aggregator.activities import Stretch
 from aggregator.cells import Cell, Gaze
-from aggregator.score import Label
+from aggregator.score import Label, Reason
 from aggregator.seat_change import SeatChanges, seat_of_key
 from aggregator.windows import Display, MinuteSums, State, Sums, WindowSums
 from schemas.messages import EXPRESSIONS
@@ -18,6 +19,8 @@ EARLY_S: Final = 25 * 60
 SHIFT_SHARE: Final = 0.4  # fewer of the class than this turned to the front, for
 SHIFT_S: Final = 20  # that long, is a shift of the class, not of single students
 MIN_CLASS: Final = 5
+_SCORED: Final = int(Reason.NONE)
+_FRONT: Final = int(Label.FRONT)
 
 
 class ExpressionSums(msgspec.Struct):
@@ -47,7 +50,6 @@ class Person(msgspec.Struct):
     gaze: Gaze = msgspec.field(default_factory=Gaze)
     window: WindowSums = msgspec.field(default_factory=WindowSums)
     minute: MinuteSums = msgspec.field(default_factory=MinuteSums)
-    lesson: Sums = msgspec.field(default_factory=Sums)
     first25: Sums = msgspec.field(default_factory=Sums)
     after25: Sums = msgspec.field(default_factory=Sums)
     display: Display = msgspec.field(default_factory=Display)
@@ -57,23 +59,31 @@ class Person(msgspec.Struct):
     low_s: int = 0
     low_events: int = 0
 
+    @property
+    def lesson(self) -> Sums:
+        """Over the whole meeting."""
+        return self.first25.plus(self.after25)
+
     def add(self, cell: Cell, *, early: bool) -> None:
         """Count one second of presence."""
-        for sums in (self.window, self.minute, self.lesson):
-            sums.add(cell)
+        self.window.add(cell)
+        self.minute.add(cell)
         (self.first25 if early else self.after25).add(cell)
+        second, present = cell.second, self.present
         if cell.face_px is not None:
             px = round(cell.face_px)
             self.faces_px[px] = self.faces_px.get(px, 0) + 1
-        if self.present and self.present[-1][1] == cell.second:
-            self.present[-1] = (self.present[-1][0], cell.second + 1)
+        if present and present[-1][1] == second:
+            present[-1] = (present[-1][0], second + 1)
         else:
-            self.present.append((cell.second, cell.second + 1))
+            present.append((second, second + 1))
 
     def show(self, start: int, window_s: int, *, class_shift: bool) -> State:
         """The slow state after the window that began at `start`."""
         before = self.display.state
         state = self.display.update(start, window_s, self.window.score)
+        if self.window.exam_s:
+            return State.UNKNOWN
         if state == State.LOW:
             self.low_s += self.window.n_exp
             self.low_events += before != State.LOW and not class_shift
@@ -118,6 +128,7 @@ class Meeting(msgspec.Struct):
     camera_down_s: int = 0
     model_version: str = ""
     seat_changes: SeatChanges = msgspec.field(default_factory=SeatChanges)
+    stretch: Stretch | None = None  # the activity of now; None: not yet begun
     calibration_stale: bool = False  # known when it closes: it was judged by an old front
 
     @property
@@ -137,11 +148,11 @@ class Meeting(msgspec.Struct):
 
     def add_class_second(self, cells: Sequence[Cell]) -> None:
         """Count what the class as a whole did in one second."""
-        observed = [cell for cell in cells if cell.observed]
-        if len(observed) < MIN_CLASS:
+        labels = [cell.label for cell in cells if cell.reason == _SCORED]
+        if len(labels) < MIN_CLASS:
             self.shift_s = 0
             return
-        share = sum(cell.label == Label.FRONT for cell in observed) / len(observed)
+        share = labels.count(_FRONT) / len(labels)
         self.front_shares.append(share)
         self.synchrony_sum += abs(2.0 * share - 1.0)
         self.synchrony_s += 1

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Final
 
+from aggregator.meetings import ical_parts
 from aggregator.people import ClassMinute, Meeting, Person, median_of_counts
 from aggregator.rows import (
     AttentionMinuteRow,
@@ -39,6 +40,7 @@ def x1000(value: float) -> int:
 
 def meeting_row(meeting: Meeting, site: str, room: str, ended: int | None = None) -> MeetingRow:
     """The meeting as it opens, or with its end."""
+    ical_uid, recurrence_id = ical_parts(meeting.source_key) or (None, None)
     return MeetingRow(
         meeting_id=meeting.meeting_id,
         site=site,
@@ -50,6 +52,8 @@ def meeting_row(meeting: Meeting, site: str, room: str, ended: int | None = None
         ended=ended,
         policy_profile=meeting.profile,
         identity_mode=meeting.identity_mode,
+        ical_uid=ical_uid,
+        recurrence_id=recurrence_id,
     )
 
 
@@ -208,7 +212,7 @@ def meeting_summary(meeting: Meeting, site: str, room: str, ended: int) -> Meeti
         camera_down_s=meeting.camera_down_s,
         calibration_stale=meeting.calibration_stale,
         ambiguous_s=meeting.seat_changes.ambiguous_s,
-        quality=lesson_quality(mean, coverage, ended - meeting.started),
+        quality=_quality(meeting, mean, coverage, ended - meeting.started),
         face_px=_class_face_px(people),
         model_version=meeting.model_version or None,
     )
@@ -252,6 +256,12 @@ def _smallest_group(meeting: Meeting) -> int:
 def _coverage(sums: Sequence[Sums]) -> float:
     expected = sum(s.n_exp for s in sums)
     return sum(s.n_obs for s in sums) / expected if expected else 0.0
+
+
+def _quality(meeting: Meeting, mean: float | None, coverage: float, length_s: int) -> str:
+    if meeting.people:
+        return lesson_quality(mean, coverage, length_s)
+    return "camera_down" if 2 * meeting.camera_down_s > length_s else "nobody"
 
 
 def lesson_quality(mean: float | None, coverage: float, length_s: int) -> str:

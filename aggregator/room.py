@@ -24,6 +24,13 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from aggregator.activities import (
+    after_close,
+    close_activity,
+    follow_activity,
+    in_force,
+    said,
+)
 from aggregator.calibration.by_hand import adopt_stored, apply_commands
 from aggregator.calibration.gathering import gather
 from aggregator.calibration.in_force import front_directions
@@ -48,13 +55,14 @@ from aggregator.lesson import (
     tighten_policy,
 )
 from aggregator.log_time import LATENESS_NS, came_at_ns, moves_to_ns
-from aggregator.meetings import next_planned_start, planned_at
 from aggregator.people import Meeting
+from aggregator.replanning import follow_plan, remember_close, to_open
 from aggregator.results import meeting_row
 from aggregator.room_state import SNAPSHOT_VERSION, RoomState, pack, unpack
 from aggregator.rows import Rows, is_per_student
 from aggregator.seat_plans import plan_in_force
 from aggregator.seats import SeatBook
+from aggregator.timetable import Timetable
 from schemas.messages import (
     ActivityChange,
     CalibrationSet,
@@ -80,6 +88,7 @@ class Room:
 
     def __init__(self, state: RoomState) -> None:
         self.state = state
+        self._timetable: Timetable | None = None  # of the plan in force; no part of the state
 
     @classmethod
     def new(cls, room_id: str, run_id: str = "") -> Room:
@@ -208,10 +217,15 @@ class Room:
 
     def _next_event(self, end: int) -> int:
         plan = self.state.plan
-        if plan is None or not plan.lessons:
+        if plan is None:
             return end
-        start = next_planned_start(plan.lessons, plan.time_zone, self.state.cursor + 1, end)
+        start = self._timetable_of(plan).next_start(self.state.cursor + 1, end)
         return end if start is None else start
+
+    def _timetable_of(self, plan: RoomPlan) -> Timetable:
+        if self._timetable is None or self._timetable.plan is not plan:
+            self._timetable = Timetable(plan)
+        return self._timetable
 
     def _finalise(self, second: int) -> Rows:
         """All that one second means, in this order."""
@@ -228,7 +242,7 @@ class Room:
         calibrated = self._calibrate_by_hand(second, plan)
         rows = self._close_if_over(second, plan)
         rows += self._open_if_planned(second, plan) + self._open_if_recorded(second, plan)
-        if state.meeting is not None or not plan.lessons:
+        if state.meeting is not None or not self._timetable_of(plan).decides:
             sightings = self._look(second, plan, analysed)
             rows += self._open_if_present(second, plan, sightings)
             if state.meeting is not None:
@@ -247,8 +261,9 @@ class Room:
             adopt_stored(state.calibration, plan)
             if state.meeting is not None:
                 tighten_policy(state.meeting, plan)
+                follow_plan(state.meeting, self._timetable_of(plan), second)
         for change in _due(state.activities, second):
-            state.activity = change.activity
+            state.by_hand = said(change)
         if _due(state.confirmations, second):
             confirm(state.meeting, self._seat_books())
         state.confirmations = [each for each in state.confirmations if each.at // NS > second]
@@ -333,8 +348,10 @@ class Room:
         # One meeting, and of a film: a run teaches nothing.
         learned = [] if state.run_id else measure(state.calibration, plan, state.meeting, second)
         rows = learned + self._permitted(close_meeting(state.meeting, plan, second, ended))
+        rows += close_activity(state.meeting, ended)
+        state.closed = remember_close(state.closed, state.meeting, ended)
+        state.by_hand = after_close(state.by_hand, ended)
         state.meeting = None
-        state.activity = ""
         for camera in state.cameras.values():
             camera.forget_people()
         return rows
@@ -342,15 +359,14 @@ class Room:
     def _open_if_planned(self, second: int, plan: RoomPlan) -> Rows:
         """A lesson of the timetable begins, and ends what presence had opened."""
         state = self.state
-        if not plan.lessons or (state.meeting is not None and state.meeting.planned):
+        if state.meeting is not None and state.meeting.planned:
             return []
-        planned = planned_at(plan.lessons, plan.time_zone, second)
-        if planned is None or planned.start < state.planned_until:
+        planned = to_open(self._timetable_of(plan), second, state.closed)
+        if planned is None:
             return []
         rows = self._close(second, plan, second)
         for camera in state.cameras.values():
             camera.forget_people()
-        state.planned_until = planned.end
         state.meeting = open_meeting(plan, second, planned)
         return [*rows, meeting_row(state.meeting, plan.site_id, plan.room_id)]
 
@@ -376,11 +392,12 @@ class Room:
     def _attend(
         self, meeting: Meeting, second: int, plan: RoomPlan, sightings: dict[str, list[Sighting]]
     ) -> Rows:
-        activity = self.state.activity or meeting.activity
+        activity, source = in_force(meeting, self.state.by_hand)
+        rows = follow_activity(meeting, second, activity, source)
         if not self.state.run_id:
             gather(self.state.calibration, sightings, activity)
         people, events = identify(meeting, plan, second, sightings, self._seat_books())
-        rows = attend(meeting, plan, second, people, activity) + events
+        rows += attend(meeting, plan, second, people, activity) + events
         ledgers = [camera.ledger for camera in self.state.cameras.values()]
         meeting.camera_down_s += any(ledger.is_down(second) for ledger in ledgers)
         return rows + due_rows(meeting, plan, second + 1)

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from aggregator.activities import Said
 from aggregator.calibration.state import CalibrationState
 from aggregator.cameras import CameraState
 from aggregator.errors import NewerSnapshotError, SnapshotError
@@ -29,14 +30,15 @@ class RoomState(msgspec.Struct):
     high_ns: int = 0  # the watermark + lateness
     cursor: int = 0  # next second to finalise; 0: nothing was fed
     plan: RoomPlan | None = None
-    activity: str = ""  # set by a control event; "": the lesson's own
+    activity: str = ""  # as version 1 kept what `by_hand` says
+    by_hand: Said | None = None  # an activity that a control event set
     plans: list[RoomPlan] = []  # not yet in force
     activities: list[ActivityChange] = []
     confirmations: list[SeatsConfirmed] = []
     inbox: Inbox = msgspec.field(default_factory=Inbox)
     cameras: dict[str, CameraState] = {}
     meeting: Meeting | None = None
-    planned_until: int = 0  # end of the last meeting from the timetable
+    closed: dict[str, int] = {}  # planned lessons that are over, and when each ended
     counts: dict[str, int] = {}  # entries that changed no row, by reason
     calibration: CalibrationState = msgspec.field(default_factory=CalibrationState)
 
@@ -67,6 +69,10 @@ def unpack(snapshot: bytes, version: int) -> RoomState:
             f"the room's state has version {version}, this program reads {OLDEST_VERSION} and newer"
         )
     try:
-        return msgspec.msgpack.decode(zlib.decompress(snapshot), type=RoomState)
+        state = msgspec.msgpack.decode(zlib.decompress(snapshot), type=RoomState)
     except (zlib.error, msgspec.MsgspecError) as exc:
         raise SnapshotError(f"the room's state is damaged: {exc}") from exc
+    if state.activity:  # version 1 did not keep when it was said
+        at = state.meeting.started if state.meeting else state.cursor
+        state.by_hand, state.activity = Said(state.activity, "manual", at), ""
+    return state

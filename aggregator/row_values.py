@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import Range
 from aggregator.reference import Places
 from aggregator.rows import (
     CameraMinuteRow,
+    MeetingActivityRow,
     MeetingRow,
     ParticipationRow,
     Row,
@@ -36,6 +37,8 @@ def column_values(row: Row, places: Places) -> Values:
             values[name] = utc(values[name])
     if isinstance(row, MeetingRow):
         _meeting(values, row)
+    elif isinstance(row, MeetingActivityRow):
+        values["during"] = _range(values.pop("start"), values.pop("end"))
     elif isinstance(row, StudentRow):
         values["pseudonym"] = uuid.uuid5(_PSEUDONYMS, str(row.student_id))
     elif isinstance(row, ParticipationRow):
@@ -64,6 +67,7 @@ def _meeting(values: Values, row: MeetingRow) -> None:
     values["planned"] = row.planned and _range(*row.planned)
     values["actual"] = _range(row.started, row.ended)
     values["status"] = row.status
+    values["recurrence_id"] = None if row.recurrence_id is None else utc(row.recurrence_id)
     del values["started"], values["ended"]
 
 

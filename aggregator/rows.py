@@ -30,11 +30,23 @@ class MeetingRow(Row, frozen=True, kw_only=True):
     ended: int | None
     policy_profile: str
     identity_mode: int
+    ical_uid: str | None = None
+    recurrence_id: int | None = None  # when a calendar's lesson was first to begin
 
     @property
     def status(self) -> str:
         """`running` or `held`."""
         return "running" if self.ended is None else "held"
+
+
+class MeetingActivityRow(Row, frozen=True, kw_only=True):
+    """What the class did from `start` to `end`; written when that is over."""
+
+    meeting_id: int
+    start: int
+    end: int
+    activity: str
+    source: str  # 'timetable' or 'manual'
 
 
 class SeatRow(Row, frozen=True, kw_only=True):

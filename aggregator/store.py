@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 from aggregator.baselines import insert_summaries
 from aggregator.calibration.ranges import write_calibrations
 from aggregator.leases import Lease, check_lease
+from aggregator.meeting_writes import add_classes, write_meetings
 from aggregator.reference import Places
 from aggregator.row_values import TIMES, Values, column_values, utc
 from aggregator.rows import (
@@ -27,6 +28,7 @@ from aggregator.rows import (
     CameraMinuteRow,
     EventRow,
     ExpressionMinuteRow,
+    MeetingActivityRow,
     MeetingMinuteRow,
     MeetingRow,
     MeetingSummaryRow,
@@ -44,6 +46,7 @@ from schemas.partitions import PartitionKeeper
 # In an order that satisfies the foreign keys.
 _TABLES: Final[dict[type[Row], Table]] = {
     MeetingRow: tables.meetings,
+    MeetingActivityRow: tables.meeting_activities,
     StudentRow: tables.students,
     ParticipationRow: tables.participations,
     AttentionWindowRow: tables.attention_windows,
@@ -96,6 +99,7 @@ class Store:
             LeaseLostError: another aggregator holds the room; nothing was written.
             UnknownPlaceError: a row names a room or camera that is not synced.
         """
+        add_classes(self._engine, self._places, rows)
         with connect(self._engine) as connection:
             check_lease(connection, lease)
             pass_point(COMMIT_BEGUN)
@@ -114,23 +118,16 @@ class Store:
 
     def _write(self, connection: Connection, table: Table, batch: Sequence[Row]) -> None:
         values = [column_values(row, self._places) for row in batch]
+        if table is tables.meetings:
+            write_meetings(connection, values)
+            return
         if table is tables.participation_summaries:
             insert_summaries(connection, values)
         else:
             connection.execute(insert(table).on_conflict_do_nothing(), values)
-        if table is tables.meetings:
-            _complete_meetings(connection, values)
-        elif table is tables.participations:
+        if table is tables.participations:
             done = [v for v in values if v["present"] is not None]
             _update(connection, table, "participation_id", ("present",), done)
-
-
-def _complete_meetings(connection: Connection, values: Sequence[Values]) -> None:
-    """A plan that overlaps another meeting's must not lose the meeting; ends are written."""
-    unplanned = [{**v, "planned": None} for v in values]
-    connection.execute(insert(tables.meetings).on_conflict_do_nothing(), unplanned)
-    ended = [v for v in values if v["status"] == "held"]
-    _update(connection, tables.meetings, "meeting_id", ("actual", "status"), ended)
 
 
 def _update(

@@ -1,6 +1,6 @@
 """The tables, by subject; importing this package declares all of them in `metadata`."""
 
-from schemas.tables.attendance import meetings, participations, students
+from schemas.tables.attendance import meeting_activities, meetings, participations, students
 from schemas.tables.base import metadata
 from schemas.tables.measurements import (
     attention_minutes,
@@ -32,6 +32,7 @@ __all__ = [
     "classes",
     "events",
     "expression_minutes",
+    "meeting_activities",
     "meeting_minutes",
     "meeting_summaries",
     "meetings",

@@ -50,6 +50,22 @@ meetings: Final = Table(
     comment="Lessons, from the timetable or opened by presence",
 )
 
+meeting_activities: Final = Table(
+    "meeting_activities",
+    metadata,
+    required("meeting_id", BigInteger, ForeignKey("meetings.meeting_id", ondelete="CASCADE")),
+    required("during", TSTZRANGE),
+    required("activity", Text),
+    required("source", Text),  # 'timetable', 'manual'
+    ExcludeConstraint(
+        (text("int8range(meeting_id, meeting_id, '[]')"), "&&"),
+        ("during", "&&"),
+        using="gist",
+        name="meeting_activities_during_excl",
+    ),
+    comment="What a class did in its lesson, one row a stretch of time",
+)
+
 students: Final = Table(
     "students",
     metadata,

@@ -18,6 +18,7 @@ from aggregator.rows import (
     AttentionWindowRow,
     CameraMinuteRow,
     ExpressionMinuteRow,
+    MeetingActivityRow,
     MeetingMinuteRow,
     MeetingRow,
     MeetingSummaryRow,
@@ -275,6 +276,7 @@ def test_where_policy_locks_student_figures_no_such_row_leaves_the_room():
     assert not [row for row in rows if is_per_student(row)]
     assert {type(row) for row in rows} == {
         MeetingRow,
+        MeetingActivityRow,
         MeetingMinuteRow,
         MeetingSummaryRow,
         CameraMinuteRow,
