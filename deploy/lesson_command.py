@@ -104,7 +104,8 @@ def _show(judgement: Judgement, options: LessonOptions, console: Console) -> Non
     coverage = "–" if judgement.coverage_mean is None else f"{judgement.coverage_mean:.2f}"
     console.print(
         f"{judgement.students} students in {judgement.participations} participations, "
-        f"mean coverage {coverage}. A seat counts its student after 30 s; counting everybody from "
-        f"the moment they sit, the head count is at most 1 off in {from_start} of the seconds.",
+        f"mean coverage {coverage}; {judgement.needlessly_anonymous} students lost their names "
+        "though they kept their seats. A seat counts its student after 30 s; counting everybody "
+        f"from the moment they sit, the head count is at most 1 off in {from_start} of the seconds.",
         highlight=False,
     )

@@ -53,6 +53,7 @@ class Judgement:
     head_count_within_1_from_start: float
     swap_noticed_s: float | None
     named_after_swap_s: int
+    needlessly_anonymous: int
     misattributed_s: int
     student_seconds: int
     coverage_mean: float | None
@@ -81,6 +82,7 @@ def judge(rows: Iterable[Row], notes: Sequence[Note], truth: TrueClass) -> Judge
         head_count_within_1_from_start=_within(measured, truth.head_count),
         swap_noticed_s=None if noticed_at is None else max(0.0, noticed_at - truth.swapped_at_s),
         named_after_swap_s=_named_after(scored, latest, truth, noticed_at),
+        needlessly_anonymous=_needless(latest, owners, truth),
         misattributed_s=wrong,
         student_seconds=len(scored),
         coverage_mean=coverage,
@@ -171,9 +173,32 @@ def _duplicates(notes: Sequence[Note]) -> int:
     return sum(count - 1 for count in times.values())
 
 
+def _changes(rows: Sequence[Row]) -> list[tuple[int, frozenset[str]]]:
+    """When which seats were said to have changed hands."""
+    return [
+        (row.ts, frozenset(row.payload.get("seats", ())))
+        for row in rows
+        if isinstance(row, EventRow) and row.kind == SWAP_EVENT
+    ]
+
+
 def _noticed_at(rows: Sequence[Row], truth: TrueClass) -> int | None:
-    moments = [row.ts for row in rows if isinstance(row, EventRow) and row.kind == SWAP_EVENT]
-    return min((at for at in moments if at >= truth.swapped_at_s - 120), default=None)
+    """When both seats of the two who changed had been named."""
+    named: dict[str, int] = {}
+    for at, seats in sorted(_changes(rows), key=lambda change: change[0]):
+        for seat in seats:
+            named.setdefault(seat, at)
+    both = [named.get(truth.labels[student]) for student in truth.swapped]
+    moments = [at for at in both if at is not None]
+    return max(moments) if len(moments) == len(both) else None
+
+
+def _needless(
+    latest: Mapping[int, ParticipationRow], owners: Mapping[int, int], truth: TrueClass
+) -> int:
+    """Students who lost their names though they kept their seats."""
+    nameless = {owners[key] for key, row in latest.items() if not row.seat and key in owners}
+    return len(nameless - set(truth.swapped))
 
 
 def _named_after(

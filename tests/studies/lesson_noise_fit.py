@@ -1,7 +1,7 @@
 """Errors of an analyser, set beside the truth, made into `deploy.lesson.noise_model`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final, NamedTuple, Protocol
 
 import numpy as np
@@ -85,6 +85,15 @@ class Looks:
             box=np.full((*shape, 4), np.nan), confidence=np.full(shape, np.nan),
             pose_deg=np.full((*shape, 2), np.nan), ear=np.full(shape, np.nan),
         )  # fmt: skip
+
+    def part(self, first: int, last: int) -> "Looks":
+        """Only the frames from `first` up to `last`."""
+        cut = {
+            field.name: getattr(self, field.name)[first:last]
+            for field in fields(self)
+            if field.name != "step_s"
+        }
+        return Looks(step_s=self.step_s, **cut)
 
     def see(self, frame: int, person: int, face: FoundFace) -> None:
         """Enter what was found of somebody."""

@@ -59,8 +59,12 @@ def undisturbed():
     return rows, [note for i in range(4) for note in notes(i + 1, i, 0, SECONDS)]
 
 
-def swap_event(at: int) -> EventRow:
-    return EventRow(ts=START + at, event_id=1, kind="seat_change", severity=2, site="s", room="r")
+def swap_event(at: int, *seats: str) -> EventRow:
+    payload = {"seats": list(seats or ("A1", "A2"))}
+    return EventRow(
+        ts=START + at, event_id=1, kind="seat_change", severity=2, site="s", room="r",
+        payload=payload,
+    )  # fmt: skip
 
 
 def test_a_lesson_in_which_all_is_right():
@@ -136,3 +140,13 @@ def test_scores_that_rest_on_too_little_are_not_compared():
     rows[4] = window(1, 90.0, 20)
     figures = judge(rows, noted, the_truth(swaps=False))
     assert figures.mean_abs_diff == pytest.approx(1.0)
+
+
+def test_a_change_is_noticed_when_both_seats_are_named_and_others_needlessly():
+    rows, noted = undisturbed()
+    rows += [swap_event(150, "A3", "A4"), swap_event(220, "A1", "A3"), swap_event(250, "A1", "A2")]
+    rows += [participation(7, "", (360, 400))]
+    noted += notes(7, 2, 399, 400)
+    figures = judge(rows, noted, the_truth())
+    assert figures.swap_noticed_s == 50
+    assert figures.needlessly_anonymous == 1
