@@ -64,19 +64,22 @@ class CameraState(msgspec.Struct):
             fronts: where the front is for whom sits in a place, by its key; "": for the others.
             use_places: no camera of the room has a seat plan, so places are found.
         """
-        faces, at_ns = self._follow(frames)
+        faces, at_ns, track_ids = self._follow(frames)
         self.tracker.expire(second * NS)
         claims = self._claims(second, plan, use_places=use_places)
         owners = [claim.owner if claim.last_seen == second else 0 for claim in claims.values()]
-        faces_of = [faces.get(owner, []) for owner in owners]
+        order, place = _by_place(track_ids, owners)
+        held = [faces[i] for i in order.tolist()]
         views, index = views_of_faces(
-            faces_of,
-            [at_ns.get(owner, []) for owner in owners],
+            held,
+            at_ns[order],
+            place,
             [fronts.get(key, fronts[""]) for key in claims],
             bit=plan.mask_bit,
             clock_off=self.ledger.is_clock_off(second),
         )
         directions = [pose if math.isfinite(pose[0]) else None for pose in _pairs(views.good_med)]
+        ends = np.cumsum(np.bincount(place, minlength=len(owners))).tolist()
         is_down = self.ledger.is_down(second)
         return {
             key: Sighting(
@@ -84,31 +87,28 @@ class CameraState(msgspec.Struct):
                 sight=claim.sight,
                 analysed=bool(frames),
                 down=is_down,
-                faces=found,
+                faces=held[start:end],
                 views=views,
                 view=view,
                 direction=directions[view] if view >= 0 else None,
             )
-            for (key, claim), found, view in zip(claims.items(), faces_of, index, strict=True)
+            for (key, claim), start, end, view in zip(
+                claims.items(), [0, *ends][:-1], ends, index, strict=True
+            )
         }
 
-    def _follow(
-        self, frames: Sequence[FrameFaces]
-    ) -> tuple[dict[int, list[Face]], dict[int, list[int]]]:
-        """The faces of each track, and when they were seen [ns]."""
-        faces: dict[int, list[Face]] = {}
-        at_ns: dict[int, list[int]] = {}
+    def _follow(self, frames: Sequence[FrameFaces]) -> tuple[list[Face], Ints, Ints]:
+        """All faces in order of time, when they were seen [ns], and their tracks' ids."""
+        faces: list[Face] = []
+        track_ids: list[int] = []
+        at_ns: list[int] = []
         for frame in frames:
             # A poster's face is nobody's: SCORE's static faces.
-            moving = tuple(face for face in frame.faces if not face.static)
-            ids = self.tracker.update(frame.captured_at, moving, frame.width, frame.height)
-            for track_id, face in zip(ids, moving, strict=True):
-                if track_id not in faces:
-                    faces[track_id], at_ns[track_id] = [], []
-                faces[track_id].append(face)
-                at_ns[track_id].append(frame.captured_at)
-        faces.pop(0, None)  # of no track
-        return faces, at_ns
+            moving = tuple([face for face in frame.faces if not face.static])
+            track_ids += self.tracker.update(frame.captured_at, moving, frame.width, frame.height)
+            faces += moving
+            at_ns += [frame.captured_at] * len(moving)
+        return faces, np.array(at_ns, np.int64), np.array(track_ids, np.int64)
 
     def _claims(self, second: int, plan: CameraPlan, *, use_places: bool) -> dict[str, Claim]:
         if plan.seats:
@@ -151,3 +151,19 @@ def views_of_students(seen: Sequence[Sequence[Sighting]]) -> tuple[Views, Ints]:
 
 def _pairs(columns: Floats) -> list[tuple[float, float]]:
     return list(zip(columns[:, 0].tolist(), columns[:, 1].tolist(), strict=True))
+
+
+def _by_place(track_ids: Ints, owners: Sequence[int]) -> tuple[Ints, Ints]:
+    """Which faces belong to places, place by place in their own order, and to which.
+
+    Args:
+        track_ids: of every face.
+        owners: track id that holds each place; 0: nobody does.
+    """
+    holders = np.array(owners, np.int64)
+    by_id = np.argsort(holders, kind="stable")
+    rank = np.searchsorted(holders, track_ids, sorter=by_id)
+    place = by_id[np.minimum(rank, len(owners) - 1)] if owners else np.full(len(track_ids), -1)
+    held = np.flatnonzero((track_ids > 0) & (holders[place] == track_ids)) if owners else place[:0]
+    order: Ints = held[np.argsort(place[held], kind="stable")]
+    return order, place[order]

@@ -23,6 +23,7 @@ _MILLI: Final = 1000.0
 _NO_EAR: Final = 2**15 - 1  # sorts behind every EAR
 _NO_EARS: Final = struct.pack("<h", _NO_EAR) * _EARS
 _NO_EYES: Final = bytes([255]) * EYE_S
+_PUT_EAR: Final = struct.Struct("<h").pack_into
 
 
 class EyeMemory(msgspec.Struct):
@@ -38,7 +39,7 @@ class EyeMemory(msgspec.Struct):
         memory = cls(second=second)
         for back, ear in enumerate(reversed(ears_milli)):
             if ear != NOT_JUDGED:
-                struct.pack_into("<h", memory.ears, 2 * ((second - back) % _EARS), ear)
+                _PUT_EAR(memory.ears, 2 * ((second - back) % _EARS), ear)
         for back, was_closed in enumerate(reversed(closed)):
             memory.closed[(second - back) % EYE_S] = was_closed & 255
         return memory
@@ -46,13 +47,13 @@ class EyeMemory(msgspec.Struct):
     def skip_to(self, second: int) -> None:
         """Nothing is known of the seconds since the newest entry."""
         for skipped in range(max(self.second + 1, second - OPEN_LEVEL_S), second):
-            self.put(skipped, _NO_EAR, 255)
-        self.second = second
+            self.put(skipped, _NO_EAR, NOT_JUDGED)
 
     def put(self, second: int, ear_milli: int, closed: int) -> None:
         """Enter a second in the place of the one that is a ring's length older."""
-        struct.pack_into("<h", self.ears, 2 * (second % _EARS), ear_milli)
-        self.closed[second % EYE_S] = closed
+        _PUT_EAR(self.ears, 2 * (second % _EARS), ear_milli)
+        self.closed[second % EYE_S] = closed & 255
+        self.second = second
 
 
 def judge_eyes(
@@ -66,18 +67,19 @@ def judge_eyes(
         ears: (N,) EAR of each in this second.
         seen: (N,) whether that means anything.
     """
+    for memory in memories:
+        if memory.second != second - 1:
+            memory.skip_to(second)
     milli: Ints = np.where(seen, np.rint(_MILLI * ears), _NO_EAR).astype(np.int64)
-    for memory, value in zip(memories, milli.tolist(), strict=True):
-        memory.skip_to(second)
-        memory.put(second, value, 255)
-    ordered = np.frombuffer(b"".join([m.ears for m in memories]), "<i2").reshape(-1, _EARS).copy()
-    ordered.sort(axis=1)
-    n = np.count_nonzero(ordered != _NO_EAR, axis=1)
-    below = milli / _MILLI < closed_thresholds(ordered, n, unit=_MILLI)
+    rings = b"".join([memory.ears for memory in memories])
+    # 32 bits are sorted five times faster than 16.
+    lately = np.frombuffer(rings, "<i2").reshape(-1, _EARS).astype(np.int32)
+    lately[:, second % _EARS] = milli
+    lately.sort(axis=1)
+    n = (lately != _NO_EAR).sum(axis=1)
+    below = milli / _MILLI < closed_thresholds(lately, n, unit=_MILLI)
     eye: Ints = np.where(seen, below, NOT_JUDGED)
-    for memory, value in zip(memories, eye.tolist(), strict=True):
-        memory.closed[second % EYE_S] = value & 255
-    closed = np.frombuffer(b"".join([m.closed for m in memories]), np.int8).reshape(-1, EYE_S)
-    return eye, eye_factor(
-        np.count_nonzero(closed == 1, axis=1), np.count_nonzero(closed >= 0, axis=1)
-    )
+    for memory, ear, closed in zip(memories, milli.tolist(), eye.tolist(), strict=True):
+        memory.put(second, ear, closed)
+    eyes = np.frombuffer(b"".join([m.closed for m in memories]), np.int8).reshape(-1, EYE_S)
+    return eye, eye_factor((eyes == 1).sum(axis=1), (eyes != NOT_JUDGED).sum(axis=1))

@@ -51,7 +51,9 @@ class Second(msgspec.Struct):
             if held >= MAX_FRAMES:
                 return False
             self.per_camera[frame.camera_id] = held + 1
-        self.frames[key] = min(frame, before or frame, key=_preference)
+            self.frames[key] = frame
+        elif frame != before:
+            self.frames[key] = min(frame, before, key=_preference)
         return True
 
     def put_status(self, status: Status) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
+from operator import attrgetter
 from typing import Final
 
 import numpy as np
@@ -17,6 +17,7 @@ from schemas.messages import Direction, Face
 
 MAX_EAR: Final = 2.0
 _NO_EYES: Final = (None, None)
+_numbers_of: Final = attrgetter("yaw_deg", "pitch_deg", "eye_openness", "confidence", "box_xyxy")
 _UNKNOWN: Final = (np.nan, np.nan, np.nan)
 
 
@@ -64,6 +65,8 @@ class Views:
 
     def taken(self, index: Ints) -> Views:
         """Only these views, in this order."""
+        if np.array_equal(index, np.arange(len(self.counts))):
+            return self
         counts = self.counts[index]
         samples = _ranges(np.cumsum(self.counts)[index] - counts, counts)
         columns = {name: getattr(self, name)[samples] for name in _OF_SAMPLES}
@@ -85,8 +88,9 @@ _OF_VIEWS: Final = (
 
 
 def views_of_faces(
-    faces: Sequence[Sequence[Face]],
-    at_ns: Sequence[Sequence[int]],
+    faces: Sequence[Face],
+    at_ns: Ints,
+    place: Ints,
     fronts: Sequence[Direction | None],
     *,
     bit: int,
@@ -95,40 +99,32 @@ def views_of_faces(
     """The views of one camera's places, and the index of each place's view; -1: no posed face.
 
     Args:
-        faces: of every place.
-        at_ns: capture times of these faces, rising in each place.
+        faces: F faces, each place's together, in order.
+        at_ns: (F,) capture times, rising in each place.
+        place: (F,) index of each face's place.
         fronts: the calibration of every place.
         bit: of the camera in `cam_mask`.
         clock_off: see `Views`.
     """
-    flat = list(chain.from_iterable(faces))
-    numbers = np.array(
-        [
-            (f.yaw_deg, f.pitch_deg, *(f.eye_openness or _NO_EYES), f.confidence, *f.box_xyxy)
-            for f in flat
-        ],
-        float,  # None becomes NaN
-    ).reshape(-1, 9)
-    place = np.repeat(np.arange(len(faces)), [len(each) for each in faces])
-    posed = np.isfinite(numbers[:, 0]) & np.isfinite(numbers[:, 1])
-    times = np.fromiter(chain.from_iterable(at_ns), np.int64, len(flat))
-    if not posed.all():
-        numbers, place, times = numbers[posed], place[posed], times[posed]
-    counts = np.bincount(place, minlength=len(faces))
+    columns = list(zip(*map(_numbers_of, faces), strict=True)) or [()] * 5
+    pose = np.array(columns[:2], float).T  # None becomes NaN
+    posed = np.isfinite(pose).all(axis=1)
+    ear = np.array([eyes or _NO_EYES for eyes in columns[2]], float).reshape(-1, 2).mean(axis=1)
+    box = np.array(columns[4], float).reshape(-1, 4)
+    counts = np.bincount(place[posed], minlength=len(fronts))
     seen = np.flatnonzero(counts)
-    ear = (numbers[:, 2] + numbers[:, 3]) / 2
     views = views_of_samples(
-        times,
-        wrap_deg(numbers[:, :2]),
-        np.where(np.isfinite(ear), np.minimum(np.maximum(ear, 0.0), MAX_EAR), np.nan),
-        numbers[:, 8] - numbers[:, 6],
-        numbers[:, 4],
+        at_ns[posed],
+        wrap_deg(pose[posed]),
+        np.where(np.isfinite(ear), np.minimum(np.maximum(ear, 0.0), MAX_EAR), np.nan)[posed],
+        (box[:, 3] - box[:, 1])[posed],
+        np.array(columns[3], float)[posed],
         counts[seen],
         fronts=[fronts[i] for i in seen.tolist()],
         bits=[bit] * len(seen),
         clocks_off=[clock_off] * len(seen),
     )
-    index = np.full(len(faces), -1)
+    index = np.full(len(fronts), -1)
     index[seen] = np.arange(len(seen))
     indices: list[int] = index.tolist()
     return views, indices
@@ -150,11 +146,12 @@ def views_of_samples(
     view = np.repeat(np.arange(len(counts)), counts)
     q = quality(height_px, confidence, pose[:, 0])
     values = np.stack([pose[:, 0], pose[:, 1], height_px])
-    yaw, pitch, px = medians(values, view, counts)
+    middle = medians(values, view, counts)
     good = q >= MIN_FUSED_QUALITY
-    good_yaw, good_pitch = medians(
-        values[:2, good], view[good], np.bincount(view[good], minlength=len(counts))
-    )
+    good_middle = middle
+    if not good.all():
+        left = np.bincount(view[good], minlength=len(counts))
+        good_middle = medians(values[:, good], view[good], left)
     return Views(
         at_ns=at_ns,
         pose=pose,
@@ -164,9 +161,9 @@ def views_of_samples(
         view=view,
         counts=counts,
         quality=np.bincount(view, q, len(counts)) / np.maximum(counts, 1),
-        pose_med=np.stack([yaw, pitch], axis=1),
-        px_med=px,
-        good_med=np.stack([good_yaw, good_pitch], axis=1),
+        pose_med=middle[:2].T,
+        px_med=middle[2],
+        good_med=good_middle[:2].T,
         front=np.array([_numbers(front) for front in fronts], float).reshape(-1, 3),
         bit=np.array(bits, np.int64),
         clock_off=np.array(clocks_off, np.bool_),

@@ -21,6 +21,7 @@ MIN_LESSON_COVERAGE: Final = 0.4
 MIN_LESSON_OBSERVED_S: Final = 300
 DIRECTION_BINS: Final = (12, 6)  # dy in 10 deg steps from -60, dp in 15 deg steps from -60
 _HALF_LIFE_S: Final = 30.0
+_SCORED: Final = int(Reason.NONE)
 
 
 def minimum_observed(expected_s: int) -> int:
@@ -40,14 +41,27 @@ class Sums(msgspec.Struct):
     n_obs: int = 0
     sum_x: float = 0.0
     sum_confidence: float = 0.0
+    exam_s: int = 0  # seen during an exam: for the coverage of the class, and nothing else
 
     def add(self, cell: Cell) -> None:
         """Count one second of presence."""
         self.n_exp += 1
-        if cell.observed:
+        if cell.reason == _SCORED:
             self.n_obs += 1
             self.sum_x += cell.x
             self.sum_confidence += cell.confidence
+        elif cell.seen_in_exam:
+            self.exam_s += 1
+
+    def plus(self, other: Sums) -> Sums:
+        """Sums over both."""
+        return Sums(
+            n_exp=self.n_exp + other.n_exp,
+            n_obs=self.n_obs + other.n_obs,
+            sum_x=self.sum_x + other.sum_x,
+            sum_confidence=self.sum_confidence + other.sum_confidence,
+            exam_s=self.exam_s + other.exam_s,
+        )
 
     @property
     def coverage(self) -> float:
@@ -96,13 +110,14 @@ class WindowSums(Sums):
 
     def add(self, cell: Cell) -> None:
         """Count one second of presence."""
-        super().add(cell)
-        self.cam_mask |= cell.cam_mask
-        if cell.yaw_deg is not None and cell.pitch_deg is not None and cell.face_px is not None:
-            self.yaws.append(cell.yaw_deg)
-            self.pitches.append(cell.pitch_deg)
-            self.faces_px.append(cell.face_px)
-        if not cell.observed:
+        Sums.add(self, cell)
+        yaw, pitch, px = cell.yaw_deg, cell.pitch_deg, cell.face_px
+        if yaw is not None and pitch is not None and px is not None:
+            self.cam_mask |= cell.cam_mask
+            self.yaws.append(yaw)
+            self.pitches.append(pitch)
+            self.faces_px.append(px)
+        if cell.reason != _SCORED:
             self.missing[cell.second] = cell.reason
             return
         self.labels[cell.label] += 1
@@ -143,9 +158,10 @@ class MinuteSums(Sums):
 
     def add(self, cell: Cell) -> None:
         """Count one second of presence."""
-        super().add(cell)
-        if cell.dy_deg is not None and cell.dp_deg is not None:
-            index = direction_bin(cell.dy_deg, cell.dp_deg)
+        Sums.add(self, cell)
+        dy, dp = cell.dy_deg, cell.dp_deg
+        if dy is not None and dp is not None:
+            index = direction_bin(dy, dp)
             self.directions[index] = self.directions.get(index, 0) + 1
 
     @property
@@ -158,9 +174,8 @@ class MinuteSums(Sums):
 def direction_bin(dy_deg: float, dp_deg: float) -> int:
     """Index into the direction histogram; the outer bins take what lies beyond."""
     n_dy, n_dp = DIRECTION_BINS
-    i = int(clamp(math.floor((dy_deg + 60.0) / 10.0), 0, n_dy - 1))
-    j = int(clamp(math.floor((dp_deg + 60.0) / 15.0), 0, n_dp - 1))
-    return i * n_dp + j
+    i, j = math.floor((dy_deg + 60.0) / 10.0), math.floor((dp_deg + 60.0) / 15.0)
+    return min(max(i, 0), n_dy - 1) * n_dp + min(max(j, 0), n_dp - 1)
 
 
 class State(IntEnum):

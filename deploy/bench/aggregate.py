@@ -37,16 +37,25 @@ _LEAD_S: Final = 120  # entries' ids lie behind what the server's own clock give
 _MEMORY_MB: Final = 2048
 _SINCE: Final = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
+# By the end of a source file's path; what a stage calls elsewhere is its own.
 STAGES: Final = {
     "schemas/transport/log.py": "read",
+    "schemas/transport/entries.py": "read",
     "schemas/messages.py": "decode",
-    "aggregator/inbox.py": "inbox",
+    "aggregator/held_room.py": "room",
+    "aggregator/room.py": "room",
+    "aggregator/inbox.py": "room",
     "aggregator/accounting.py": "books",
+    "aggregator/camera_minute.py": "books",
     "aggregator/tracking.py": "tracks",
+    "aggregator/tracks.py": "tracks",
     "aggregator/seats.py": "seats",
     "aggregator/places.py": "seats",
-    "aggregator/calibration.py": "calibration",
+    "aggregator/cameras.py": "views",
+    "aggregator/views.py": "views",
+    "aggregator/lesson.py": "sums",
     "aggregator/cells.py": "cells",
+    "aggregator/eyes.py": "cells",
     "aggregator/people.py": "sums",
     "aggregator/windows.py": "sums",
     "aggregator/results.py": "rows",
@@ -54,6 +63,7 @@ STAGES: Final = {
     "aggregator/sealing.py": "snapshot",
     "aggregator/store.py": "commit",
     "aggregator/leases.py": "leases",
+    "aggregator/loop.py": "loop",
 }
 
 

@@ -1,8 +1,8 @@
 """Where a process' processor time goes, by stage: a look at the stack every few milliseconds.
 
 The kernel's profiling timer counts processor time of this process only, so waiting for a server
-costs nothing, and what is measured needs no clocks of its own. One sample is told to the stage
-that is outermost on the stack, so that what a stage calls counts as its own.
+costs nothing, and what is measured needs no clocks of its own. A sample counts for the innermost
+stage on the stack, so that libraries count for the stage that calls them.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ class CpuSamples:
         return {stage: count / total for stage, count in self._counts.most_common()}
 
     def _sample(self, _signal: int, frame: FrameType | None) -> None:
-        stage = REST
-        while frame is not None:
-            stage = self._stage(frame.f_code.co_filename) or stage
+        stage = None
+        while frame is not None and stage is None:
+            stage = self._stage(frame.f_code.co_filename)
             frame = frame.f_back
-        self._counts[stage] += 1
+        self._counts[stage or REST] += 1
 
     def _stage(self, path: str) -> str | None:
         if path not in self._by_file:
