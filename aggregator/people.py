@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from aggregator.activities import Stretch
 from aggregator.cells import Cell, Gaze
 from aggregator.score import Label, Reason
 from aggregator.seat_change import SeatChanges, seat_of_key
@@ -127,6 +128,7 @@ class Meeting(msgspec.Struct):
     camera_down_s: int = 0
     model_version: str = ""
     seat_changes: SeatChanges = msgspec.field(default_factory=SeatChanges)
+    stretch: Stretch | None = None  # the activity of now; None: not yet begun
     calibration_stale: bool = False  # known when it closes: it was judged by an old front
 
     @property
