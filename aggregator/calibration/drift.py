@@ -12,6 +12,8 @@ import msgspec
 from aggregator.calibration.angles import Pose, wrapped_deg
 
 MOVED_DEG: Final = 8.0  # a seat's mode that moved further is not what was calibrated
+CHANGED_DEG: Final = 3.0  # less is no new version; up to 10 degrees are harmless (SCORE §3)
+SETTLED_DEG: Final = 1.5  # a lesson whose mode is that near teaches nothing new
 BUMPED_DEG: Final = 5.0
 BUMP_MAD_DEG: Final = 3.0
 MIN_BUMP_SEATS: Final = 4

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Literal
 
 from aggregator.calibration.angles import Pose, distance_deg
+from aggregator.calibration.drift import CHANGED_DEG
 from aggregator.calibration.looks import LessonLooks, Looks, cells_of
 from aggregator.calibration.modes import Mode, front_mode
 from aggregator.calibration.noticing import notice
@@ -39,7 +40,6 @@ MIN_CELLS: Final = 600
 MIN_LESSON_CELLS: Final = 60  # a seat that was taken for less has not sat through the lesson
 MAX_AGE_S: Final = 45 * 86_400  # looks are kept no longer than windows are (`retention`)
 MAX_OFF_DEG: Final = 25.0  # from what the room's geometry says
-CHANGED_DEG: Final = 3.0  # less is no new version; up to 10 degrees are harmless (SCORE §3)
 FACTORS: Final = {"modal_seat": 1.0, "plane_fit": 0.9, "geometric": 0.85, "camera_mode": 0.8}
 _Measured = Literal["modal_seat", "plane_fit", "camera_mode"]
 
@@ -56,10 +56,10 @@ def measure(state: CalibrationState, plan: RoomPlan, meeting: Meeting, second: i
             continue
         centres = centres_of(camera)
         fresh = _put_away(known, centres, meeting.started)
-        events, is_stale = notice(known, fresh, camera.camera_id, plan, meeting, second)
-        meeting.calibration_stale |= is_stale
-        _measure(known, camera, centres)
-        rows += events + untold(known, camera, plan.room_id, second)
+        noticed = notice(known, fresh, camera.camera_id, plan, meeting, second)
+        meeting.calibration_stale |= noticed.is_stale
+        _measure(known, camera, centres, noticed.seats_to_measure)
+        rows += noticed.events + untold(known, camera, plan.room_id, second)
         known.seats = {label: seat for label, seat in known.seats.items() if not seat.is_empty}
     return rows
 
@@ -100,11 +100,14 @@ def _newest(lessons: Sequence[LessonLooks]) -> list[LessonLooks]:
     return kept
 
 
-def _measure(known: CameraCalibration, camera: CameraPlan, centres: Mapping[str, Point]) -> None:
+def _measure(
+    known: CameraCalibration, camera: CameraPlan, centres: Mapping[str, Point], wanted: set[str]
+) -> None:
     modes = {
         label: mode
         for label, seat in sorted(known.seats.items())
-        if label != CAMERA and (mode := _mode(seat, camera.calibration)) is not None
+        if label != CAMERA
+        and (mode := _mode(seat, camera.calibration, is_new=label in wanted)) is not None
     }
     fitted = [label for label in modes if label in centres]
     plane = fit_plane([centres[label] for label in fitted], [modes[label].pose for label in fitted])
@@ -121,8 +124,10 @@ def _measure(known: CameraCalibration, camera: CameraPlan, centres: Mapping[str,
         _adopt(known.seat(CAMERA), "camera_mode", whole.pose, whole)
 
 
-def _mode(seat: SeatCalibration, expected: Direction | None) -> Mode | None:
+def _mode(seat: SeatCalibration, expected: Direction | None, *, is_new: bool) -> Mode | None:
     """The seat's front by its own newest lessons; None while they do not tell."""
+    if not is_new and seat.moved is None:
+        return seat.mode
     if len(seat.lessons) < MIN_LESSONS or (seat.moved is not None and not seat.stale):
         return None
     mode = front_mode(cells_of(seat.lessons), MIN_CELLS)
@@ -132,7 +137,7 @@ def _mode(seat: SeatCalibration, expected: Direction | None) -> Mode | None:
 def _measure_seat(seat: SeatCalibration, mode: Mode | None, by_plane: Pose | None) -> None:
     """The seat's own mode, unless all others say that it is not the front."""
     if mode is not None:
-        seat.mode, seat.moved, seat.stale = mode.pose, None, False
+        seat.mode, seat.moved, seat.stale = mode, None, False
         if by_plane is None or distance_deg(mode.pose, by_plane) <= MAX_RESIDUAL_DEG:
             _adopt(seat, "modal_seat", mode.pose, mode)
             return

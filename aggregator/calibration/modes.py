@@ -44,6 +44,11 @@ class Mode(msgspec.Struct, frozen=True):
         """Yaw and pitch."""
         return self.yaw_deg, self.pitch_deg
 
+    def moved(self, by: Pose) -> Mode:
+        """The same, in the picture of a camera that was moved."""
+        yaw_deg, pitch_deg = shifted(self.pose, by)
+        return Mode(yaw_deg, pitch_deg, self.mass, self.cells)
+
 
 def front_mode(cells: Cells, at_least: int = MIN_CELLS) -> Mode | None:
     """The mode that is the front, if there is one.
@@ -128,13 +133,11 @@ def _refined(cells: Cells, yaw_deg: float, pitch_deg: float) -> Mode:
 
 def _median(values: Floats, weight: Floats) -> float:
     """Of values that are known to one degree: the median of the histogram, interpolated."""
-    squares, where = np.unique(values, return_inverse=True)
-    counts = np.bincount(where.ravel(), weight)
-    before = np.cumsum(counts) - counts
-    half = counts.sum() / 2
-    i = int(np.searchsorted(before + counts, half))
-    inside = (half - before[i]) / counts[i]
-    return float(squares[i] + (inside - 0.5) * _SQUARE_DEG)
+    order = np.argsort(values, kind="stable")
+    half = weight.sum() / 2
+    middle = values[order[np.searchsorted(np.cumsum(weight[order]), half)]]
+    inside = (half - weight[values < middle].sum()) / weight[values == middle].sum()
+    return float(middle + (inside - 0.5) * _SQUARE_DEG)
 
 
 def _distance_deg(dy_deg: Floats, dp_deg: Floats) -> Floats:

@@ -9,12 +9,13 @@ it a new direction.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
 from aggregator.calibration.angles import Pose, distance_deg, shift, shifted
-from aggregator.calibration.drift import MOVED_DEG, Bump, find_bump
+from aggregator.calibration.drift import MOVED_DEG, SETTLED_DEG, Bump, find_bump
 from aggregator.calibration.looks import LessonLooks, cells_of
 from aggregator.calibration.modes import Mode, front_mode
 from aggregator.calibration.state import CAMERA, CameraCalibration, Known, SeatCalibration
@@ -28,6 +29,21 @@ STALE: Final = "calibration_stale"
 BUMPED: Final = "calibration_bumped"
 
 
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """What the meeting says of earlier measurements.
+
+    Attributes:
+        events: to tell.
+        is_stale: the meeting was judged by a stale calibration.
+        seats_to_measure: of the others there is nothing new.
+    """
+
+    events: Rows
+    is_stale: bool
+    seats_to_measure: set[str]
+
+
 def notice(
     known: CameraCalibration,
     fresh: Mapping[str, LessonLooks],
@@ -35,7 +51,7 @@ def notice(
     plan: RoomPlan,
     meeting: Meeting,
     second: int,
-) -> tuple[Rows, bool]:
+) -> Noticed:
     """Compare the meeting's modes with those before.
 
     Args:
@@ -46,8 +62,6 @@ def notice(
         meeting: the one that closes.
         second: of its close.
 
-    Returns:
-        Events, and whether the meeting was judged by a stale calibration.
     """
     modes = {
         label: mode
@@ -61,12 +75,17 @@ def notice(
         odd = [list(modes)[i] for i in bump.odd]
         _move_all(known, fresh, bump)
         payload = {"yaw_deg": bump.yaw_deg, "pitch_deg": bump.pitch_deg, "mad_deg": bump.mad_deg}
-        return [_event(BUMPED, 2, camera_id, plan, meeting, second, odd, payload)], True
-    stale = [label for label, mode in modes.items() if _drifts(known.seats[label], mode)]
+        event = _event(BUMPED, 2, camera_id, plan, meeting, second, odd, payload)
+        return Noticed([event], is_stale=True, seats_to_measure=set())
+    stale = [
+        label
+        for label, mode in modes.items()
+        if _drifts(known.seats[label], mode, fresh[label].start)
+    ]
     is_stale = any(seat.stale for seat in known.seats.values())
-    if not stale:
-        return [], is_stale
-    return [_event(STALE, 1, camera_id, plan, meeting, second, stale, {})], is_stale
+    events = [_event(STALE, 1, camera_id, plan, meeting, second, stale, {})] if stale else []
+    as_before = {label for label in modes if _is_as_before(known.seats[label], modes[label])}
+    return Noticed(events, is_stale=is_stale, seats_to_measure=fresh.keys() - as_before)
 
 
 def _bump(known: CameraCalibration, modes: Mapping[str, Mode]) -> Bump | None:
@@ -75,7 +94,7 @@ def _bump(known: CameraCalibration, modes: Mapping[str, Mode]) -> Bump | None:
     if 2 * len(modes) < measured:
         return None
     before = {label: known.seats[label].mode for label in modes}
-    return find_bump([shift(old, modes[label].pose) for label, old in before.items() if old])
+    return find_bump([shift(old.pose, modes[la].pose) for la, old in before.items() if old])
 
 
 def _move_all(known: CameraCalibration, fresh: Mapping[str, LessonLooks], bump: Bump) -> None:
@@ -86,7 +105,7 @@ def _move_all(known: CameraCalibration, fresh: Mapping[str, LessonLooks], bump: 
         if base is not None:
             seat.measured = _shifted(base, seat.measured, by)
         seat.command = seat.moved = None
-        seat.mode = seat.mode and shifted(seat.mode, by)
+        seat.mode = seat.mode and seat.mode.moved(by)
         seat.stale = False
         seat.lessons = [fresh[label]] if label in fresh else []
 
@@ -100,9 +119,16 @@ def _shifted(base: Known, measured: Known | None, by: Pose) -> Known:
     return Known(direction, "measured", base.mass, base.n)
 
 
-def _drifts(seat: SeatCalibration, mode: Mode) -> bool:
+def _is_as_before(seat: SeatCalibration, mode: Mode) -> bool:
+    """Whether measuring the seat again would give the same direction."""
+    return seat.mode is not None and distance_deg(seat.mode.pose, mode.pose) <= SETTLED_DEG
+
+
+def _drifts(seat: SeatCalibration, mode: Mode, start: int) -> bool:
     """Note where the seat's mode of this meeting is; whether it became stale just now."""
-    if seat.mode is None or distance_deg(seat.mode, mode.pose) <= MOVED_DEG:
+    if seat.mode is None or distance_deg(seat.mode.pose, mode.pose) <= MOVED_DEG:
+        if seat.moved is not None:  # a single odd lesson, which would teach what is not so
+            seat.lessons = [lesson for lesson in seat.lessons if lesson.start != seat.moved_in]
         seat.moved, seat.stale = None, False
         return False
     agrees = seat.moved is not None and distance_deg(seat.moved, mode.pose) <= MOVED_DEG
@@ -112,7 +138,7 @@ def _drifts(seat: SeatCalibration, mode: Mode) -> bool:
     elif seat.stale and not agrees:
         seat.lessons = seat.lessons[-1:]
     seat.stale = seat.stale or agrees
-    seat.moved = mode.pose
+    seat.moved, seat.moved_in = mode.pose, start
     return is_new
 
 

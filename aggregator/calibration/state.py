@@ -8,6 +8,7 @@ from typing import Final, Literal
 import msgspec
 
 from aggregator.calibration.looks import LessonLooks, Looks
+from aggregator.calibration.modes import Mode
 from aggregator.calibration.plane import Point, polygon_centre
 from schemas.messages import CalibrationSet, CameraPlan, Direction
 
@@ -37,8 +38,9 @@ class SeatCalibration(msgspec.Struct):
 
     looks: Looks = msgspec.field(default_factory=Looks)  # of the meeting that is held
     lessons: list[LessonLooks] = []  # newest last
-    mode: tuple[float, float] | None = None  # where its student looks most; what drift starts from
+    mode: Mode | None = None  # the front by its own lessons; what drift starts from
     moved: tuple[float, float] | None = None  # where the last lesson's mode was, if far from it
+    moved_in: int = 0  # which lesson that was, by its start
     stale: bool = False
     command: Known | None = None
     measured: Known | None = None
