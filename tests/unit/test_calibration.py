@@ -161,7 +161,8 @@ def test_a_bump_is_measured_anew_by_the_lessons_after_it():
     school.lesson(school.truth((30.0, 8.0)))
     assert [event.kind for event in school.events()] == ["calibration_bumped"]
     school.lessons(3, school.truth((34.0, 8.0)))
-    assert off_deg(school.in_force(), school.truth((34.0, 8.0))) < 4.0
+    # 3 degrees are no new version
+    assert off_deg(school.in_force(), school.truth((34.0, 8.0))) < 4.5
 
 
 def test_one_odd_lesson_of_a_seat_means_nothing():
