@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert
 from aggregator.reference import Places
 from aggregator.row_values import Values
 from aggregator.rows import MeetingRow, Rows
-from schemas import tables
+from schemas import sync, tables
 from schemas.database import connect
 
 _HELD: Final = "held"
@@ -38,13 +38,8 @@ def add_classes(engine: Engine, places: Places, rows: Rows) -> None:
     unknown = sorted(slug for slug in slugs if slug and places.class_id(slug) is None)
     if not unknown:
         return
-    new = [
-        {"site_id": places.site_id, "slug": slug, "title": slug, "enabled": True}
-        for slug in unknown
-    ]
+    sync.add_classes(engine, places.site_id, unknown)
     with connect(engine) as connection:
-        connection.execute(insert(tables.classes).on_conflict_do_nothing(), new)
-        connection.commit()
         places.load(connection)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import Final
 
-from sqlalchemy import Connection, Engine, select, text
+from sqlalchemy import Connection, Engine, func, insert, select, text
 
 from schemas.database import connect, require_migrated
 from schemas.partitions import ensure_partitions
@@ -13,7 +14,7 @@ from schemas.site import Site
 from schemas.sync.plans import sync_plans
 from schemas.sync.report import ChangeLog, SyncReport
 from schemas.sync.things import sync_cameras, sync_classes, sync_rooms, sync_seats, sync_site_row
-from schemas.tables import cameras, sites
+from schemas.tables import cameras, classes, sites
 
 _LOCK: Final = 0x0FACE_0003  # any number that is ours alone
 
@@ -59,6 +60,21 @@ def mask_bits(connection: Connection, site_id: str) -> dict[str, int]:
         .where(sites.c.slug == site_id)
     )
     return {row.slug: row.mask_bit for row in connection.execute(query)}
+
+
+def add_classes(engine: Engine, site_id: int, slugs: Iterable[str]) -> None:
+    """Number classes that no sync could know: only a calendar's categories name them."""
+    number = classes.c.class_id
+    with connect(engine) as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        known = select(classes.c.slug).where(classes.c.site_id == site_id)
+        new = sorted(set(slugs) - set(connection.execute(known).scalars()))
+        first = (connection.execute(select(func.max(number))).scalar() or 0) + 1
+        for class_id, slug in enumerate(new, start=first):
+            connection.execute(
+                insert(classes).values(class_id=class_id, site_id=site_id, slug=slug, title=slug)
+            )
+        connection.commit()
 
 
 def _sync(connection: Connection, site: Site, at: dt.datetime, changes: ChangeLog) -> None:

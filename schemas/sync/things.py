@@ -51,10 +51,21 @@ def sync_site_row(connection: Connection, site: Site, changes: ChangeLog) -> int
 
 
 def sync_classes(connection: Connection, site: Site, site_id: int, changes: ChangeLog) -> None:
-    """The classes that the timetable names."""
-    slugs = sorted({rule.class_id for rule in site.timetable if rule.class_id})
-    wanted = {s: {"site_id": site_id, "slug": s, "title": s, "enabled": True} for s in slugs}
+    """The classes that the site file names.
+
+    Those of a calendar's categories are added when their lessons come, and none that is there may
+    be disabled for not standing in the site file.
+    """
+    slugs = {seating.class_id for seating in site.seatings}
+    slugs |= {rule.class_id for rule in site.timetable if rule.class_id}
+    slugs |= {calendar.class_id for calendar in site.calendars if calendar.class_id}
     scope = classes.c.site_id == site_id
+    if any(calendar.class_id is None for calendar in site.calendars):
+        enabled = select(classes.c.slug).where(scope, classes.c.enabled)
+        slugs |= set(connection.execute(enabled).scalars())
+    wanted = {
+        s: {"site_id": site_id, "slug": s, "title": s, "enabled": True} for s in sorted(slugs)
+    }
     merge(
         connection,
         classes,
