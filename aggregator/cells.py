@@ -67,7 +67,8 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     dy_deg: float | None = None  # relative to the front
     dp_deg: float | None = None
     face_px: float | None = None  # median face height of the best camera
-    seen_in_exam: bool = False  # counts for the class's coverage, tells nothing else
+    exam: bool = False  # then only this is told, for the coverage of the class:
+    seen_in_exam: bool = False
 
     @property
     def observed(self) -> bool:
@@ -125,13 +126,18 @@ def cells_of_second(
     if activity == EXAM:
         seen = (views.quality[best] >= MIN_QUALITY).tolist()
         reason = int(Reason.NOT_SCORED_ACTIVITY)
-        return [Cell(second=second, reason=reason, seen_in_exam=each) for each in seen]
+        return [Cell(second=second, reason=reason, exam=True, seen_in_exam=each) for each in seen]
     columns = _Columns(second, views, best, _masks(views.bit, student, len(gazes)))
     columns.reason = _reasons(views, student, best, activity)
     scored = columns.reason == Reason.NONE
     if scored.any():
         _score(columns, gazes, views, student, scored, activity)
     return columns.cells()
+
+
+def unseen_cell(second: int, reason: Reason, activity: str) -> Cell:
+    """The cell of a student in whom no camera saw a face with a pose."""
+    return Cell(second=second, reason=int(reason), exam=activity == EXAM)
 
 
 class _Columns:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from aggregator.cameras import Sighting, is_present, views_of_students
-from aggregator.cells import Cell, cells_of_second
+from aggregator.cells import Cell, cells_of_second, unseen_cell
 from aggregator.claims import Sight
 from aggregator.meetings import (
     ABSENCE_S,
@@ -199,7 +199,7 @@ def _cells(
         cells = cells_of_second(second, gazes, views, student, activity)
         scored = dict(zip(posed, cells, strict=True))
     return [
-        scored.get(i) or Cell(second=second, reason=int(_missing_reason(each, activity)))
+        scored.get(i) or unseen_cell(second, _missing_reason(each, activity), activity)
         for i, each in enumerate(seen)
     ]
 

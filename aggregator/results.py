@@ -19,7 +19,7 @@ from aggregator.rows import (
     ParticipationSummaryRow,
 )
 from aggregator.score import Label, round_half_even, synchrony
-from aggregator.windows import Sums, class_score, percentile
+from aggregator.windows import State, Sums, class_score, percentile
 
 EARLY_MINUTES: Final = (5, 25)
 LOST_POINTS: Final = 8.0
@@ -119,7 +119,7 @@ def minute_row(meeting: Meeting, person: Person, minute: int) -> AttentionMinute
         n_obs=sums.n_obs,
         n_exp=sums.n_exp,
         confidence=x1000(sums.confidence),
-        state=person.display.state,
+        state=int(State.UNKNOWN) if sums.exam_s else person.display.state,
         direction_hist=sums.direction_hist,
     )
 
@@ -255,7 +255,7 @@ def _smallest_group(meeting: Meeting) -> int:
 
 def _coverage(sums: Sequence[Sums]) -> float:
     expected = sum(s.n_exp for s in sums)
-    return sum(s.n_obs for s in sums) / expected if expected else 0.0
+    return sum(s.n_obs + s.exam_seen_s for s in sums) / expected if expected else 0.0
 
 
 def _quality(meeting: Meeting, mean: float | None, coverage: float, length_s: int) -> str:

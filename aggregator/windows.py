@@ -41,7 +41,8 @@ class Sums(msgspec.Struct):
     n_obs: int = 0
     sum_x: float = 0.0
     sum_confidence: float = 0.0
-    exam_s: int = 0  # seen during an exam: for the coverage of the class, and nothing else
+    exam_s: int = 0  # seconds of an exam: nothing is told of the student,
+    exam_seen_s: int = 0  # only these count for the coverage of the class
 
     def add(self, cell: Cell) -> None:
         """Count one second of presence."""
@@ -50,8 +51,9 @@ class Sums(msgspec.Struct):
             self.n_obs += 1
             self.sum_x += cell.x
             self.sum_confidence += cell.confidence
-        elif cell.seen_in_exam:
+        elif cell.exam:
             self.exam_s += 1
+            self.exam_seen_s += cell.seen_in_exam
 
     def plus(self, other: Sums) -> Sums:
         """Sums over both."""
@@ -61,6 +63,7 @@ class Sums(msgspec.Struct):
             sum_x=self.sum_x + other.sum_x,
             sum_confidence=self.sum_confidence + other.sum_confidence,
             exam_s=self.exam_s + other.exam_s,
+            exam_seen_s=self.exam_seen_s + other.exam_seen_s,
         )
 
     @property
