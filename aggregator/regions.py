@@ -27,6 +27,7 @@ class Region(msgspec.Struct, frozen=True):
     y: float
     w: float
     h: float
+    is_box: bool  # then its bounding box says all
 
     @classmethod
     def of(cls, seat: SeatPlan) -> Region:
@@ -38,6 +39,7 @@ class Region(msgspec.Struct, frozen=True):
             y=(min(ys) + max(ys)) / 2,
             w=max(xs) - min(xs),
             h=max(ys) - min(ys),
+            is_box=_is_box(seat.polygon),
         )
 
     def distance(self, x: float, y: float) -> float:
@@ -83,9 +85,20 @@ class Regions:
         near &= np.abs(np.array(ys)[:, None] - y) <= half_h
         for i, j in zip(*(index.tolist() for index in near.nonzero()), strict=True):
             label = self._labels[j]
-            if self.by_label[label].contains(xs[i], ys[i]):
+            region = self.by_label[label]
+            if region.is_box or region.contains(xs[i], ys[i]):
                 hits[i].append(label)
         return hits
+
+
+def _is_box(polygon: Sequence[Point]) -> bool:
+    """Whether a polygon is a rectangle along the picture's edges."""
+    if len(polygon) != 4:
+        return False
+    corners = {(x, y) for x, _ in polygon for _, y in polygon}
+    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = polygon
+    sides = (x0 == x1 and y1 == y2 and x2 == x3) or (y0 == y1 and x1 == x2 and y2 == y3)
+    return sides and corners == set(polygon)
 
 
 @lru_cache(maxsize=_REMEMBERED)

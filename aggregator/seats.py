@@ -29,7 +29,8 @@ VISIT_S: Final = 10  # seconds after which somebody in a seat is more than a pas
 _BIRTH_GRACE_S: Final = 1
 _STRAYED: Final = 0.5  # face sizes outside a region
 _MEETING: Final = 1.2  # face sizes between two who may be taken for one another
-_STILL: Final = 0.5  # face sizes a second of somebody who sits
+_STILL: Final = 0.3  # face sizes a second of somebody who sits,
+_JITTER: Final = 0.2  # and face sizes besides, of the boxes
 _OWNER_BONUS: Final = 0.5  # region sizes: who waits for a seat is not replaced by who leans over
 _ALL: Final = (1 << STAY_S) - 1
 
@@ -181,6 +182,8 @@ class SeatBook(msgspec.Struct):
         claim = self.claims[label]
         if claim.sight == Sight.SEEN or not self._in(track.track_id, label):
             return False
+        if _is_outside(track, region):
+            return False
         if self.stays[track.track_id][label].bit_count() >= MIN_INSIDE_S:
             return True
         if claim.locked:
@@ -274,6 +277,8 @@ def _earlier_stays(history: Sequence[str]) -> dict[str, int]:
 def _is_outside(track: Track, region: Region) -> bool:
     """Whether the face itself, not its slow anchor, is clearly outside."""
     dx, dy = region.beyond(track.x, track.y)
+    if not (dx or dy):
+        return False
     return math.hypot(dx / track.w, dy / track.h) > _STRAYED
 
 
@@ -281,7 +286,7 @@ def _is_still(track: Track) -> bool:
     """Whether the face has hardly moved since it was first seen; unknown is no."""
     life_s = (track.seen_ns - track.born_ns) / NS
     dx, dy = track.x - track.born_x, track.y - track.born_y
-    return life_s > 0 and math.hypot(dx / track.w, dy / track.h) <= _STILL * max(life_s, 1.0)
+    return life_s > 0 and math.hypot(dx / track.w, dy / track.h) <= _JITTER + _STILL * life_s
 
 
 def _apart(one: Track, other: Track) -> float:

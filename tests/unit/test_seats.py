@@ -1,6 +1,8 @@
 """Who sits where: locks, lost faces, leavers, strangers, and places without a plan."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from aggregator.claims import Sight
 from aggregator.places import PlaceBook
@@ -38,6 +40,12 @@ class Camera:
             else:
                 self.book.step(self.second, self.tracker.tracks)
             self.second += 1
+
+    def film(self, *seconds):
+        """See one face at the two points of each second."""
+        for first, other in seconds:
+            halves = iter((first, other))
+            self.watch(1, lambda _second: next(halves))  # noqa: B023  called before the next
 
     def sight(self, label):
         return Sight(self.book.claims[label].sight)
@@ -142,6 +150,40 @@ def test_two_neighbours_in_overlapping_seats_get_one_each():
     assert (camera.sight("A1"), camera.sight("A2")) == (Sight.SEEN, Sight.SEEN)
 
 
+def test_of_two_in_one_seat_the_first_stays_its_student():
+    camera = Camera()
+    camera.watch(40, (0.3, 0.5))
+    owner = camera.book.claims["A1"].owner
+    camera.watch(60, (0.28, 0.46), lambda s: (0.34, 0.9 - 0.05 * min(s - 1040, 7.2)))
+    assert camera.book.claims["A1"].owner == owner
+    assert camera.book.news["A1"].rivals == 1
+
+
+def test_two_who_wait_for_one_seat_do_not_keep_each_other_from_it():
+    camera = Camera()
+    camera.watch(45, lambda s: (0.27 + 0.01 * (s % 2), 0.5), lambda s: (0.33 - 0.01 * (s % 2), 0.5))
+    assert camera.sight("A1") == Sight.SEEN
+
+
+def test_who_walks_past_a_student_whose_head_is_down_is_not_the_student():
+    """The walker's face appears only behind the sleeper."""
+    camera = Camera()
+    camera.watch(40, (0.3, 0.5))
+    camera.watch(20)
+    camera.film(((0.26, 0.47), (0.29, 0.47)), ((0.32, 0.47), (0.35, 0.47)))
+    camera.watch(3)
+    claim = camera.book.claims["A1"]
+    assert (claim.sight, claim.last_seen) == (Sight.LOST, 1039)
+
+
+def test_whose_face_was_lost_standing_beside_the_seat_is_not_waited_for():
+    camera = Camera()
+    camera.watch(30, (0.3, 0.5))
+    camera.film(((0.3, 0.5), (0.3, 0.47)), ((0.3, 0.42), (0.3, 0.36)))
+    camera.watch(4)
+    assert camera.sight("A1") == Sight.OUT
+
+
 @pytest.mark.parametrize(
     ("x", "y", "inside"), [(0.5, 0.3, True), (0.5, 0.6, True), (0.3, 0.3, False), (0.9, 0.2, False)]
 )
@@ -189,3 +231,24 @@ def test_who_goes_over_the_pictures_edge_is_not_expected():
     camera.watch(6, lambda s: (max(0.2 - 0.05 * (s - 1035), 0.01), 0.5))
     camera.watch(5)
     assert [place.claim.sight for place in camera.locked] == [Sight.OUT]
+
+
+@given(
+    polygon=st.lists(
+        st.tuples(*[st.sampled_from([0.1, 0.2, 0.5, 0.6])] * 2), min_size=4, max_size=5
+    )
+)
+@settings(max_examples=300)
+def test_what_is_taken_for_a_box_is_one(polygon):
+    region = Region.of(SeatPlan(label="S", polygon=tuple(polygon)))
+    steps = [0.06 + 0.03 * k for k in range(20)]
+    if region.is_box:
+        box = [abs(x - region.x) < region.w / 2 and abs(y - region.y) < region.h / 2
+               for x in steps for y in steps]  # fmt: skip
+        assert box == [region.contains(x, y) for x in steps for y in steps]
+
+
+def test_a_rectangle_is_a_box_and_a_trapezium_is_not():
+    assert Region.of(SEATS[0]).is_box
+    trapezium = ((0.1, 0.1), (0.3, 0.1), (0.25, 0.3), (0.15, 0.3))
+    assert not Region.of(SeatPlan(label="T", polygon=trapezium)).is_box
