@@ -1,4 +1,4 @@
-"""`facepose bench …`: how fast this machine reads cameras and analyses, and against rivals."""
+"""`facepose bench …`: how fast this machine reads cameras, analyses and aggregates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.console import Console
 from schemas.analysis import DetectorName, ModelChoices, Precision
 
 bench_app: Final = typer.Typer(
-    help="How fast this machine reads cameras and analyses.", no_args_is_help=True
+    help="How fast this machine reads cameras, analyses and aggregates.", no_args_is_help=True
 )
 _MAX_SIDE_PX: Final = 8192
 _MAX_BATCH: Final = 256
@@ -165,6 +165,30 @@ def soak(
     configure_logs()
     options = SoakOptions(reconnects, cameras, steady)
     figures = report.report_of(measure(options))
+    if as_json:
+        typer.echo(json.dumps(report.as_json(options, figures)))
+    else:
+        report.print_report(Console(), options, figures)
+
+
+@bench_app.command("aggregate")
+def aggregate(
+    rooms: Annotated[int, typer.Option(min=1, max=500, help="Served at once.")] = 50,
+    seconds: Annotated[
+        int, typer.Option(min=10, max=36_000, help="Of observations, after the warm-up.")
+    ] = 120,
+    students: Annotated[int, typer.Option(min=1, max=200, help="In each room.")] = 30,
+    fps: Annotated[int, typer.Option(min=1, max=25, help="Analysed frames a second.")] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Rooms that one core can serve, from observations to committed rows, by stage."""
+    from deploy.bench import aggregate_report as report  # noqa: PLC0415  see above
+    from deploy.bench.aggregate import AggregateOptions, measure  # noqa: PLC0415
+    from deploy.process_setup import configure_logs  # noqa: PLC0415
+
+    configure_logs()
+    options = AggregateOptions(rooms, seconds, students, fps)
+    figures = report.report_of(options, measure(options))
     if as_json:
         typer.echo(json.dumps(report.as_json(options, figures)))
     else:

@@ -18,6 +18,7 @@ from typing import Any, Final, cast
 
 import psutil
 from prometheus_client import CollectorRegistry
+from sqlalchemy import func, select
 
 from aggregator.loop import Aggregator
 from aggregator.metrics import AggregatorMetrics
@@ -26,6 +27,7 @@ from deploy.bench.aggregate_log import FRONT_DEG, ClassroomLog, seat_polygon
 from deploy.bench.cpu_samples import CpuSamples
 from deploy.bench.errors import BenchError
 from deploy.local.servers import EmbeddedPostgres, EmbeddedValkey
+from schemas import tables
 from schemas.database import create_engine, upgrade
 from schemas.site import Site
 from schemas.streams import faces_stream
@@ -37,7 +39,7 @@ _LEAD_S: Final = 120  # entries' ids lie behind what the server's own clock give
 _MEMORY_MB: Final = 2048
 _SINCE: Final = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
-# By the end of a source file's path; what a stage calls elsewhere is its own.
+# By a part of a source file's path; what a stage calls elsewhere is its own.
 STAGES: Final = {
     "schemas/transport/log.py": "read",
     "schemas/transport/entries.py": "read",
@@ -50,6 +52,10 @@ STAGES: Final = {
     "aggregator/tracking.py": "tracks",
     "aggregator/tracks.py": "tracks",
     "aggregator/seats.py": "seats",
+    "aggregator/regions.py": "seats",
+    "aggregator/seat_change.py": "seats",
+    "aggregator/identity.py": "seats",
+    "aggregator/calibration/": "calibration",
     "aggregator/places.py": "seats",
     "aggregator/cameras.py": "views",
     "aggregator/views.py": "views",
@@ -62,6 +68,8 @@ STAGES: Final = {
     "aggregator/room_state.py": "snapshot",
     "aggregator/sealing.py": "snapshot",
     "aggregator/store.py": "commit",
+    "aggregator/row_values.py": "commit",
+    "aggregator/meeting_writes.py": "commit",
     "aggregator/leases.py": "leases",
     "aggregator/loop.py": "loop",
 }
@@ -86,16 +94,17 @@ class AggregateOptions:
 
 @dataclass(slots=True)
 class AggregateRun:
-    """What was measured; all lists are by second of observations.
+    """What was measured.
 
     Attributes:
-        cpu_s: processor time of the aggregator.
+        cpu_s: processor time of the aggregator for each second of observations.
         postgres_cpu_s: of all processes of the database.
         wall_s: time spent in the aggregator's steps.
         entries: that it took.
         rows: that it committed.
-        rss_kb: resident memory of this process.
-        snapshot_bytes: mean size of a room's state, as stored.
+        faces: in the observations.
+        rss_kb: resident memory of this process, after each second.
+        snapshot_bytes: mean size of a room's state, as stored at the end.
         commit_s: how long each commit took.
         stages: shares of the processor time.
     """
@@ -107,7 +116,7 @@ class AggregateRun:
     faces: int = 0
     rows: int = 0
     rss_kb: list[int] = field(default_factory=list)
-    snapshot_bytes: list[int] = field(default_factory=list)
+    snapshot_bytes: float = 0.0
     commit_s: list[float] = field(default_factory=list)
     stages: dict[str, float] = field(default_factory=dict)
 
@@ -156,14 +165,17 @@ class _Bench:
     def _clock(self) -> float:
         return float(self.now)
 
-    def publish(self) -> None:
-        """The next second of every room, into its log."""
+    def publish(self) -> int:
+        """Put the next second of every room into its log; the faces in it."""
+        faces = 0
         pipeline = self.client.pipeline(transaction=False)
         for room, log in zip(self.site.rooms, self.logs, strict=True):
             stream = faces_stream(room.id)
             for entry_id, fields in log.second(self.now):
                 pipeline.xadd(stream, cast("dict[Any, Any]", fields), id=entry_id)
+            faces += log.faces_in_second
         pipeline.execute()
+        return faces
 
     def play(self, seconds: int) -> AggregateRun:
         """Let the aggregator take so many seconds of observations; what that cost."""
@@ -172,7 +184,7 @@ class _Bench:
         first, rows, entries = len(self.commits.seconds), self._count("rows"), self._taken()
         postgres_s = postgres_cpu_s()
         for _ in range(seconds):
-            self.publish()
+            run.faces += self.publish()
             self.now += 1
             wall, cpu = time.perf_counter(), time.process_time()
             with self.samples.watching():
@@ -184,7 +196,13 @@ class _Bench:
         run.commit_s = self.commits.seconds[first:]
         run.rows, run.entries = self._count("rows") - rows, self._taken() - entries
         run.stages = self.samples.shares
+        run.snapshot_bytes = self._snapshot_bytes()
         return run
+
+    def _snapshot_bytes(self) -> float:
+        size = func.avg(func.octet_length(tables.room_state.c.snapshot))
+        with self.engine.connect() as connection:
+            return float(connection.execute(select(size)).scalar_one())
 
     def _count(self, metric: str) -> int:
         return sum(

@@ -62,9 +62,11 @@ class ClassroomLog:
         self._pose = _TARGETS_DEG[self._target].copy()
         self._sway = np.zeros((students, 2))
         self._seq = 0
+        self.faces_in_second = 0  # of the one told last
 
     def second(self, start: int) -> Iterator[tuple[str, Fields]]:
         """The entries of the second that starts at Unix time `start`, with their ids."""
+        self.faces_in_second = 0
         for k in range(self._fps):
             captured_at = start * NS + k * NS // self._fps
             came_ms = captured_at // 1_000_000 + round(1000 * _LATENCY_S)
@@ -83,6 +85,7 @@ class ClassroomLog:
         self._move()
         faces = [_face(*values) for values in self._measured()]
         self._seq += 1
+        self.faces_in_second += len(faces)
         return FrameFaces(
             room_id=self._room_id,
             camera_id=self._camera_id,

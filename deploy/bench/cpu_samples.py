@@ -22,7 +22,7 @@ class CpuSamples:
     """Counts samples by stage; only the main thread of a process can have one.
 
     Args:
-        stages: stage by the end of a source file's path.
+        stages: stage by a part of a source file's path.
     """
 
     def __init__(self, stages: Mapping[str, str]) -> None:
@@ -60,6 +60,6 @@ class CpuSamples:
 
     def _stage(self, path: str) -> str | None:
         if path not in self._by_file:
-            ends = (stage for end, stage in self._stages.items() if path.endswith(end))
-            self._by_file[path] = next(ends, None)
+            named = (stage for part, stage in self._stages.items() if part in path)
+            self._by_file[path] = next(named, None)
         return self._by_file[path]
