@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
 from rich.console import Console
 from sqlalchemy import Engine
 
+from aggregator.calibration.ranges import stored_directions
 from aggregator.held_room import resumes_at
 from aggregator.leases import Lease
 from aggregator.plan import build_plan
@@ -28,7 +30,7 @@ from ingest.errors import ReplayStoppedError
 from ingest.recording.replay import Replay, ReplayProgress
 from ingest.recording.run_log import Run
 from schemas.database import connect, create_engine, require_migrated
-from schemas.messages import RoomPlan, encode
+from schemas.messages import RoomPlan, StoredDirection, encode
 from schemas.site import Site
 from schemas.streams import faces_stream
 from schemas.sync import mask_bits
@@ -84,8 +86,9 @@ class ReplayJob:
             require_migrated(connection)
             places.load(connection)
             bits = mask_bits(connection, self.site.site.id)
-        room = self.request.room.id
-        number = places.room(room)
+            room = self.request.room.id
+            number = places.room(room)
+            known = stored_directions(connection, number, self.request.start)
         history = History(engine, self.request, self.site.site.id, number)
         with history.alone():
             if history.known() is Known.ALL:
@@ -95,11 +98,14 @@ class ReplayJob:
             lease = Lease(number, self.request.run_id, "", 0)
             from_s = resumes_at(faces, Store(engine, places), lease, room)
             run = Run(self.request.run_id, room, self.request.start_ns, from_s)
-            return self._send(run, self._plan(bits), history, frames, faces)
+            return self._send(run, self._plan(bits, known), history, frames, faces)
 
-    def _plan(self, mask_bits: Mapping[str, int]) -> RoomPlan:
+    def _plan(
+        self, mask_bits: Mapping[str, int], directions: tuple[StoredDirection, ...]
+    ) -> RoomPlan:
+        """The room's plan, with the calibrations that held when the film was taken."""
         request = self.request
-        return build_plan(
+        plan = build_plan(
             self.site,
             request.room,
             mask_bits,
@@ -107,6 +113,7 @@ class ReplayJob:
             request.run_id,
             request.recording,
         )
+        return msgspec.structs.replace(plan, calibrations=directions)
 
     def _send(
         self, run: Run, plan: RoomPlan, history: History, frames: Client, faces: Client
