@@ -221,6 +221,7 @@ def test_a_measured_calibration_survives_until_the_file_gives_a_manual_one(engin
     measured = {
         "camera_id": 3,
         "method": "camera_mode",
+        "source": "measured",
         "yaw_deg": 1.0,
         "pitch_deg": 2.0,
         "factor": 0.8,
