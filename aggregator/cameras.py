@@ -10,12 +10,14 @@ import numpy as np
 
 from aggregator.accounting import Ledger
 from aggregator.claims import Claim, Sight
+from aggregator.place_names import name_places
 from aggregator.places import PlaceBook
+from aggregator.proposals import ProposedSeat
 from aggregator.score import Floats, Ints
 from aggregator.seats import SeatBook
 from aggregator.tracking import NS, Tracker
 from aggregator.views import Views, joined, views_of_faces
-from schemas.messages import CameraPlan, Direction, Face, FrameFaces
+from schemas.messages import CameraPlan, Direction, Face, FrameFaces, Point
 
 
 class Sighting(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +56,7 @@ class CameraState(msgspec.Struct):
         fronts: Mapping[str, Direction | None],
         *,
         use_places: bool,
+        proposed: Sequence[ProposedSeat] = (),
     ) -> dict[str, Sighting]:
         """Track one second's frames and tell what is known of each place, by its key.
 
@@ -63,10 +66,13 @@ class CameraState(msgspec.Struct):
             frames: analysed frames of the second, in order.
             fronts: where the front is for whom sits in a place, by its key; "": for the others.
             use_places: no camera of the room has a seat plan, so places are found.
+            proposed: seats that this camera's places may be.
         """
         faces, at_ns, track_ids = self._follow(frames)
         self.tracker.expire(second * NS)
-        claims = self._claims(second, plan, use_places=use_places)
+        claims = self._claims(second, plan, proposed if use_places else None)
+        if use_places and frames:
+            self.places.forget_posters(_posters(frames[-1]))
         owners = [claim.owner if claim.last_seen == second else 0 for claim in claims.values()]
         order, place = _by_place(track_ids, owners)
         held = [faces[i] for i in order.tolist()]
@@ -110,14 +116,23 @@ class CameraState(msgspec.Struct):
             at_ns += [frame.captured_at] * len(moving)
         return faces, np.array(at_ns, np.int64), np.array(track_ids, np.int64)
 
-    def _claims(self, second: int, plan: CameraPlan, *, use_places: bool) -> dict[str, Claim]:
+    def _claims(
+        self, second: int, plan: CameraPlan, proposed: Sequence[ProposedSeat] | None
+    ) -> dict[str, Claim]:
         if plan.seats:
             self.seats.step(second, self.tracker.tracks, plan.seats)
             return self.seats.claims
-        if use_places:
+        if proposed is not None:
             self.places.step(second, self.tracker.tracks)
-            return {f"{plan.camera_id}#{p.number}": p.claim for p in self.places.places}
+            name_places(self.places, second, proposed)
+            return {p.label or f"{plan.camera_id}#{p.number}": p.claim for p in self.places.places}
         return {}
+
+
+def _posters(frame: FrameFaces) -> list[Point]:
+    """Centres of the faces that never move, in fractions of the picture."""
+    boxes = [face.box_xyxy for face in frame.faces if face.static]
+    return [((x0 + x1) / 2 / frame.width, (y0 + y1) / 2 / frame.height) for x0, y0, x1, y1 in boxes]
 
 
 def is_present(sightings: Sequence[Sighting]) -> bool:

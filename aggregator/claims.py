@@ -13,6 +13,7 @@ import msgspec
 
 LOCK_S: Final = 30
 UNLOCK_S: Final = 20
+SWAP_AWAY_S: Final = 60  # who is away for longer is believed to come back to the own seat
 MIN_SEEN_SHARE: Final = 0.6
 NO_TRACK: Final = -1  # an owner whose track cannot be told from another's any more
 

@@ -15,10 +15,9 @@ from typing import Final
 import msgspec
 
 from aggregator.cameras import Sighting, is_present
-from aggregator.claims import Sight
+from aggregator.claims import SWAP_AWAY_S, Sight
 from aggregator.seats import News
 
-SWAP_AWAY_S: Final = 60  # who is away for longer is believed to come back to the own seat
 SETTLED_S: Final = 300  # until then a class arrives: new people in new seats are latecomers
 _NUMBER: Final = "\0"  # no label of a seat has it: PostgreSQL's texts cannot
 
