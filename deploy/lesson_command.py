@@ -106,6 +106,7 @@ def _show(judgement: Judgement, options: LessonOptions, console: Console) -> Non
         f"{judgement.students} students in {judgement.participations} participations, "
         f"mean coverage {coverage}; {judgement.needlessly_anonymous} students lost their names "
         "though they kept their seats. A seat counts its student after 30 s; counting everybody "
-        f"from the moment they sit, the head count is at most 1 off in {from_start} of the seconds.",
+        "from the moment they sit, the head count is at most 1 off "
+        f"in {from_start} of the seconds.",
         highlight=False,
     )
