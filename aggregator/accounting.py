@@ -1,7 +1,9 @@
 """Every frame of a camera accounted for: published = analysed + expired + dead + lost.
 
 `lost` is what nobody reported: gaps in `seq`, known from later frames and from the `last_seq` of
-ingest's status. A record that comes behind the watermark moves its frame from lost to late.
+ingest's status. A record that comes behind the watermark moves its frame from lost to late. Where
+the minute that counted it as lost is written already, the next one takes it back, if need be below
+0: over any two minutes, and so over a lesson, the sums are exact.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ class Ledger(msgspec.Struct):
     """The books of one camera."""
 
     epochs: dict[str, EpochCount] = {}
-    lost: int = 0  # of this minute; below 0 after late records of an earlier one
+    lost: int = 0  # of this minute; below 0: an earlier one counted too many
     refused_ahead: int = 0  # refused frames whose gap was not met yet
     is_up: bool = False
     is_frozen: bool = False  # down because its picture does not change
@@ -89,7 +91,7 @@ class Ledger(msgspec.Struct):
     def has_news(self) -> bool:
         """Whether there is anything to say about this minute."""
         known = bool(self.epochs or self.status_at)
-        return known and (self.minute != CameraMinute() or self.lost > 0)
+        return known and (self.minute != CameraMinute() or self.lost != 0)
 
     def is_down(self, second: int) -> bool:
         """Whether ingest says so, or says nothing any more."""
@@ -104,8 +106,7 @@ class Ledger(msgspec.Struct):
         done, self.minute = self.minute, CameraMinute()
         by_refusal = min(self.refused_ahead, max(self.lost, 0))
         self.refused_ahead -= by_refusal
-        lost = max(self.lost - by_refusal, 0)
-        self.lost = min(self.lost, 0)
+        lost, self.lost = self.lost - by_refusal, 0
         causes_told = self.endings.are_told
         return done.row(minute, site, camera, fps=fps, lost=lost, causes_told=causes_told)
 
