@@ -22,7 +22,7 @@ FREQUENCIES: Final = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 MAX_TIMES_A_DAY: Final = 48
 MAX_DAYS: Final = 1_000_000  # 500 series that began five years ago; about 5 s
 DRY_DAYS: Final = 400_000  # what a rule that never comes true again is counted as
-MAX_TIMES: Final = 200_000
+MAX_TIMES: Final = 100_000
 _KEYS: Final = {
     "FREQ", "UNTIL", "COUNT", "INTERVAL", "BYSECOND", "BYMINUTE", "BYHOUR", "BYDAY", "BYMONTHDAY",
     "BYYEARDAY", "BYWEEKNO", "BYMONTH", "BYSETPOS", "WKST",
