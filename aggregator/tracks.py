@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 NS: Final = 1_000_000_000
+MANY: Final = 8  # sightings after which their number does not matter any more
 _LENGTHS: Final = ("x", "y", "w", "h", "vx", "vy", "anchor_x", "anchor_y", "born_x", "born_y")
-_WHOLES: Final = ("track_id", "seen_ns", "born_ns")
+_WHOLES: Final = ("track_id", "seen_ns", "born_ns", "sightings")
 
 Floats = NDArray[np.float64]
 Wholes = NDArray[np.int64]
@@ -39,6 +40,7 @@ class Track(msgspec.Struct):
     vx: float = 0.0  # a second
     vy: float = 0.0
     history: list[str] = []  # seat of each of the last 10 s, "" for none; newest last
+    sightings: int = MANY  # in how many frames it was seen
 
     def __setattr__(self, name: str, value: object) -> None:
         """A history that is set stays with the track."""
@@ -71,7 +73,7 @@ class TrackTable(msgspec.Struct):
 
     @property
     def wholes(self) -> Wholes:
-        """(3, N) track id, when seen last, when seen first [ns]; writing changes the table."""
+        """(4, N) track id, when seen last and first [ns], how often; writing changes the table."""
         return np.frombuffer(self.whole_bytes, "<i8").reshape(len(_WHOLES), -1)
 
     @property
@@ -94,7 +96,7 @@ class TrackTable(msgspec.Struct):
             boxes: (4, K) centre x, centre y, width, height.
         """
         now = np.full(len(track_ids), at_ns, np.int64)
-        whole = np.stack([track_ids, now, now])
+        whole = np.stack([track_ids, now, now, np.ones_like(now)])
         still = np.zeros((2, len(track_ids)))
         length = np.concatenate([boxes, still, boxes[:2], boxes[:2]])
         self.whole_bytes = bytearray(np.concatenate([self.wholes, whole], axis=1).tobytes())
@@ -118,6 +120,8 @@ class TrackTable(msgspec.Struct):
     def of(cls, tracks: list[Track]) -> TrackTable:
         """The table of tracks that version 1 of the snapshot wrote one by one."""
         whole = np.array([[getattr(t, name) for t in tracks] for name in _WHOLES], "<i8")
+        once = whole[1] == whole[2]
+        whole[3, once] = 1
         length = np.array([[getattr(t, name) for t in tracks] for name in _LENGTHS], "<f8")
         return cls(
             bytearray(whole.tobytes()), bytearray(length.tobytes()), [t.history for t in tracks]
