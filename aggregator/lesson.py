@@ -25,7 +25,7 @@ from aggregator.results import (
     participation_summary,
     window_row,
 )
-from aggregator.rows import Rows
+from aggregator.rows import Rows, SeatRow
 from aggregator.score import EXAM, Reason, is_scored
 from aggregator.students import student_id, student_rows
 from aggregator.timetable import Planned
@@ -118,9 +118,23 @@ def end_of_meeting(
 
 
 def attend(
-    meeting: Meeting, plan: RoomPlan, second: int, sightings: Sightings, activity: str
+    meeting: Meeting,
+    plan: RoomPlan,
+    second: int,
+    sightings: Sightings,
+    activity: str,
+    proposed: Sequence[str] = (),
 ) -> Rows:
-    """Count one second of everybody who is present; the rows of those who are new."""
+    """Count one second of everybody who is present; the rows of those who are new.
+
+    Args:
+        meeting: that is being held.
+        plan: in force.
+        second: the one that is finalised.
+        sightings: by the key of a person in the meeting.
+        activity: of the class.
+        proposed: labels of the seats that nobody drew.
+    """
     rows: Rows = []
     present = [(key, seen) for key, seen in sorted(sightings.items()) if is_present(seen)]
     people: list[Person] = []
@@ -128,7 +142,9 @@ def attend(
     for key, seen in present:
         person = meeting.people.get(key)
         if person is None:
-            person = meeting.people[key] = _new_person(meeting, plan, key)
+            person = meeting.people[key] = _new_person(meeting, plan, key, proposed)
+            if person.seat in proposed:
+                rows.append(SeatRow(room=plan.room_id, seat=person.seat))
             rows += student_rows(person.student_id, plan)
             rows.append(participation_row(meeting, person, plan.room_id))
         people.append(person)
@@ -171,9 +187,10 @@ def mark_late(meeting: Meeting, second: int) -> None:
         person.window.mark_late(second)
 
 
-def _new_person(meeting: Meeting, plan: RoomPlan, key: str) -> Person:
+def _new_person(meeting: Meeting, plan: RoomPlan, key: str, proposed: Sequence[str]) -> Person:
     """Seats are numbered by the plan, so that a lost state does not number them anew."""
-    labels = sorted({seat.label for camera in plan.cameras for seat in camera.seats})
+    drawn = {seat.label for camera in plan.cameras for seat in camera.seats}
+    labels = sorted(drawn.union(proposed))
     taken = {person.anon_no for person in meeting.people.values()}
     is_seat = key in labels
     anon_no = labels.index(key) + 1 if is_seat else 0

@@ -37,7 +37,7 @@ from aggregator.calibration.in_force import front_directions
 from aggregator.calibration.measuring import measure
 from aggregator.cameras import CameraState, Sighting, is_present
 from aggregator.claims import Sight
-from aggregator.identity import confirm, identify
+from aggregator.identity import confirm, identify, learn_places, proposed_labels
 from aggregator.inbox import (
     NS,
     Second,
@@ -61,7 +61,6 @@ from aggregator.results import meeting_row
 from aggregator.room_state import SNAPSHOT_VERSION, RoomState, pack, unpack
 from aggregator.rows import Rows, is_per_student
 from aggregator.seat_plans import plan_in_force
-from aggregator.seats import SeatBook
 from aggregator.timetable import Timetable
 from schemas.messages import (
     ActivityChange,
@@ -265,7 +264,7 @@ class Room:
         for change in _due(state.activities, second):
             state.by_hand = said(change)
         if _due(state.confirmations, second):
-            confirm(state.meeting, self._seat_books())
+            confirm(state.meeting, state.cameras.values())
         state.confirmations = [each for each in state.confirmations if each.at // NS > second]
         state.plans = [plan for plan in state.plans if plan.at // NS > second]
         state.activities = [change for change in state.activities if change.at // NS > second]
@@ -312,7 +311,10 @@ class Room:
             state = self.state.cameras[camera.camera_id]
             known = self.state.calibration.cameras.get(camera.camera_id)
             fronts = front_directions(camera, known)
-            looked = state.look(second, camera, frames, fronts, use_places=use_places)
+            proposed = self.state.proposals.cameras.get(camera.camera_id, ())
+            looked = state.look(
+                second, camera, frames, fronts, use_places=use_places, proposed=proposed
+            )
             for key, seen in looked.items():
                 sightings.setdefault(key, []).append(seen)
             if self.state.meeting is not None and frames and frames[-1].model_version:
@@ -351,6 +353,8 @@ class Room:
         rows += close_activity(state.meeting, ended)
         state.closed = remember_close(state.closed, state.meeting, ended)
         state.by_hand = after_close(state.by_hand, ended)
+        if not state.run_id:
+            learn_places(state.proposals, plan, state.meeting, state.cameras)
         state.meeting = None
         for camera in state.cameras.values():
             camera.forget_people()
@@ -396,14 +400,12 @@ class Room:
         rows = follow_activity(meeting, second, activity, source)
         if not self.state.run_id:
             gather(self.state.calibration, sightings, activity)
-        people, events = identify(meeting, plan, second, sightings, self._seat_books())
-        rows += attend(meeting, plan, second, people, activity) + events
-        ledgers = [camera.ledger for camera in self.state.cameras.values()]
-        meeting.camera_down_s += any(ledger.is_down(second) for ledger in ledgers)
+        cameras = self.state.cameras.values()
+        people, events = identify(meeting, plan, second, sightings, cameras)
+        proposed = proposed_labels(self.state.proposals, plan)
+        rows += attend(meeting, plan, second, people, activity, proposed) + events
+        meeting.camera_down_s += any(camera.ledger.is_down(second) for camera in cameras)
         return rows + due_rows(meeting, plan, second + 1)
-
-    def _seat_books(self) -> list[SeatBook]:
-        return [camera.seats for camera in self.state.cameras.values()]
 
     def _permitted(self, rows: Rows) -> Rows:
         """The lock: where policy has no per-student figures, no such row leaves the room."""

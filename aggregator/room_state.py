@@ -13,6 +13,7 @@ from aggregator.cameras import CameraState
 from aggregator.errors import NewerSnapshotError, SnapshotError
 from aggregator.inbox import Inbox
 from aggregator.people import Meeting
+from aggregator.proposals import Proposals
 from schemas.messages import ActivityChange, RoomPlan, SeatsConfirmed
 
 # 2: tracks with velocities, calibration, a person's own eyes. What version 1 did not know begins
@@ -41,6 +42,7 @@ class RoomState(msgspec.Struct):
     closed: dict[str, int] = {}  # planned lessons that are over, and when each ended
     counts: dict[str, int] = {}  # entries that changed no row, by reason
     calibration: CalibrationState = msgspec.field(default_factory=CalibrationState)
+    proposals: Proposals = msgspec.field(default_factory=Proposals)  # seats that nobody drew
 
 
 def pack(state: RoomState) -> bytes:

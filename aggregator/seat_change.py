@@ -70,6 +70,10 @@ class SeatChanges(msgspec.Struct):
             self.ambiguous_s += _is_ambiguous(sightings.get(seat, ()), told)
             pairs += self._arrivals(seat, told, sightings, settled=second - started >= SETTLED_S)
         pairs += self._suspected()
+        return self.new(pairs)
+
+    def new(self, pairs: Sequence[Pair]) -> list[Pair]:
+        """Those of which nothing was told yet."""
         new = [pair for pair in dict.fromkeys(pairs) if pair not in self.told]
         self.told += new
         return new
