@@ -10,7 +10,7 @@ AggregatorError
 
 from __future__ import annotations
 
-from schemas.errors import FacePoseError
+from schemas.errors import FacePoseError, SettingsError
 
 
 class AggregatorError(FacePoseError):
@@ -33,5 +33,5 @@ class UnknownPlaceError(AggregatorError):
     """A room, camera or seat that the reference tables do not know."""
 
 
-class ScoreParamsError(AggregatorError):
+class ScoreParamsError(AggregatorError, SettingsError):
     """Parameters of a score version that stored history cannot be recomputed with."""

@@ -14,9 +14,11 @@ from rich.console import Console
 from deploy import exit_codes
 from deploy import model_options as options
 from deploy.bench_command import bench_app
+from deploy.calibrate_app import calibrate_app
 from deploy.chaos_command import chaos_app
 from deploy.evaluate_command import evaluate_app
 from deploy.process_setup import configure_logs, process_settings, stop_on_signals
+from deploy.rescore_app import rescore_app
 from deploy.services_app import SiteFile, services_app
 from schemas.analysis import DetectionPlan, ModelChoices
 from schemas.errors import FacePoseError, SettingsError, SiteFileError
@@ -38,6 +40,8 @@ weights_app: Final = typer.Typer(
 )
 db_app: Final = typer.Typer(help="The database's tables.", no_args_is_help=True)
 app.add_typer(services_app)
+app.add_typer(calibrate_app)
+app.add_typer(rescore_app)
 app.add_typer(chaos_app)
 app.add_typer(weights_app, name="weights")
 app.add_typer(db_app, name="db")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aggregator.people import EARLY_S, ClassMinute
+from aggregator.rescoring.class_shifts import ClassShifts
 from aggregator.rescoring.estimates import (
     DirectionModel,
     histogram,
@@ -15,7 +16,7 @@ from aggregator.rescoring.estimates import (
     window_sum_x,
 )
 from aggregator.rescoring.evidence import MINUTE, Evidence, in_proportion, sums_of
-from aggregator.rescoring.slow_states import SlowStates, class_shifts
+from aggregator.rescoring.slow_states import SlowStates
 from aggregator.rescoring.stored_lesson import StoredLesson, Values
 from aggregator.results import early_and_late, lesson_quality, slope_per_10_min, x100, x1000
 from aggregator.score import Reason, round_half_even
@@ -54,7 +55,9 @@ class Rescorer:
         windows = self._windows(stored, evidence) if self.keeps_windows else []
         minutes = self._minutes(stored, evidence, Evidence(windows))
         steps = windows or in_proportion(stored.windows, stored.minutes, minutes) or minutes
-        states = SlowStates(steps, class_shifts(stored.windows))
+        states = SlowStates(
+            steps, ClassShifts(stored.windows, stored.participations), stored.activities
+        )
         people = _sums(stored, minutes)
         participations = [
             self._participation(stored, row, people, states) for row in stored.participations
@@ -119,7 +122,7 @@ class Rescorer:
             "sum_x": round_half_even(sum_x),
             "confidence": round_half_even(row["confidence"] * ratio),
         }
-        if "score" in row:
+        if "score" in row and new["sum_x"] != row["sum_x"]:
             new["score"] = x100(sums_of([new]).score)
         return new
 
@@ -194,8 +197,8 @@ class Rescorer:
         lessons = [person.lesson for person in people.values()]
         scores = [sums.lesson_score for sums in lessons if sums.lesson_score is not None]
         mean = class_score(scores, row["n_present"])
-        coverage = _coverage(lessons)
         is_observed = all(map(self._is_observed, stored.activities.names))
+        coverage = row["coverage"] / 1000.0 if is_observed else _coverage(lessons)
         minutes = [
             ClassMinute(
                 minute["minute_no"],
@@ -214,9 +217,9 @@ class Rescorer:
             "score_early": x100(early),
             "score_late": x100(late),
             "slope_c10": x100(slope_per_10_min(minutes)),
-            "coverage": row["coverage"] if is_observed else x1000(coverage),
+            "coverage": x1000(coverage),
             "n_scored": len(scores),
-            "quality": lesson_quality(mean, coverage, held_s),
+            "quality": lesson_quality(mean, coverage, held_s) if people else row["quality"],
         }
 
 

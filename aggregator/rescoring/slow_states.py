@@ -1,8 +1,6 @@
 """The slow states of a lesson's students, replayed over recomputed scores.
 
-Over windows where these still stand, else over minutes, which is coarser. Whether the class as a
-whole had turned away is known per second only while a lesson is held: here it is taken from the
-labels of the windows of the last 20 s.
+Over windows where these still stand, else over minutes, which is coarser.
 """
 
 from __future__ import annotations
@@ -12,7 +10,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Final
 
-from aggregator.people import MIN_CLASS, SHIFT_S, SHIFT_SHARE
+from aggregator.rescoring.class_shifts import ClassShifts
+from aggregator.rescoring.stored_lesson import Activities
+from aggregator.score import EXAM
 from aggregator.windows import Display, State, Sums
 
 Values = dict[str, Any]
@@ -24,10 +24,14 @@ class SlowStates:
 
     Args:
         steps: recomputed windows, or minutes, by time.
-        shifts: starts of windows at whose end the class as a whole had turned away.
+        shifts: when the class as a whole had turned away: no falls of single students.
+        activities: of the lesson; an exam tells no states.
     """
 
-    def __init__(self, steps: Sequence[Values], shifts: set[dt.datetime]) -> None:
+    def __init__(
+        self, steps: Sequence[Values], shifts: ClassShifts, activities: Activities
+    ) -> None:
+        self._activities = activities
         self._after: dict[int, list[tuple[dt.datetime, State]]] = defaultdict(list)
         self._low: dict[int, tuple[int, int]] = {}
         displays: dict[int, Display] = defaultdict(Display)
@@ -37,9 +41,9 @@ class SlowStates:
             before = display.state
             state = display.update(int(start.timestamp()), length, _score(row))
             self._after[who].append((start + dt.timedelta(seconds=length), state))
-            if state == State.LOW:
+            if state == State.LOW and not self._is_exam(row):
                 low_s, events = self.low(who)
-                entered = before != State.LOW and start not in shifts
+                entered = before != State.LOW and not shifts.at(who, start)
                 self._low[who] = (low_s + row["n_exp"], events + entered)
 
     def low(self, who: int) -> tuple[int, int]:
@@ -55,35 +59,14 @@ class SlowStates:
             after, end = self._after[who], start + dt.timedelta(seconds=length)
             while at[who] < len(after) and after[at[who]][0] <= end:
                 at[who] += 1
-            state = after[at[who] - 1][1] if at[who] else State.UNKNOWN
+            known = at[who] and not self._is_exam(row)
+            state = after[at[who] - 1][1] if known else State.UNKNOWN
             done.append({**row, "state": int(state)})
         return done
 
-
-def class_shifts(windows: Sequence[Values]) -> set[dt.datetime]:
-    """Starts of windows in which, and in those of 20 s before, few of the class faced the front."""
-    front: dict[dt.datetime, int] = defaultdict(int)
-    observed: dict[dt.datetime, int] = defaultdict(int)
-    students: dict[dt.datetime, int] = defaultdict(int)
-    lengths: dict[dt.datetime, int] = {}
-    for row in windows:
-        start = row["window_start"]
-        front[start] += row["n_front"]
-        observed[start] += row["n_obs"]
-        students[start] += row["n_obs"] > 0
-        lengths[start] = row["window_s"]
-    away = {
-        start
-        for start, seconds in observed.items()
-        if students[start] >= MIN_CLASS and front[start] < SHIFT_SHARE * seconds
-    }
-    return {
-        start
-        for start in away
-        if all(
-            start - dt.timedelta(seconds=back) in away for back in range(0, SHIFT_S, lengths[start])
-        )
-    }
+    def _is_exam(self, row: Values) -> bool:
+        start, length = _span(row)
+        return EXAM in self._activities.within(start, start + dt.timedelta(seconds=length))
 
 
 def _span(row: Values) -> tuple[dt.datetime, int]:

@@ -41,6 +41,15 @@ class Activities:
             return "unknown"
         return self._names[max(bisect_right(self._begins, time) - 1, 0)]
 
+    def within(self, begin: dt.datetime, end: dt.datetime) -> set[str]:
+        """All activities of a stretch of time."""
+        later = {
+            name
+            for start, name in zip(self._begins, self._names, strict=True)
+            if begin < start < end
+        }
+        return {self.at(begin), *later}
+
     @property
     def names(self) -> set[str]:
         """All that occur."""
@@ -126,11 +135,9 @@ def _rows(
 def _activities(
     connection: Connection, meeting_id: int, source_key: str, rules: Mapping[str, str]
 ) -> Activities:
-    """From `meeting_activities`, where this database has it; else that of the timetable's rule."""
-    spans: list[tuple[dt.datetime, str]] = []
-    if connection.execute(text("SELECT to_regclass('meeting_activities')")).scalar() is not None:
-        found = connection.execute(_ACTIVITIES, {"meeting_id": meeting_id})
-        spans = [(begin, name) for begin, name in found]
+    """As stored; of lessons older than that, by the timetable's rule."""
+    found = connection.execute(_ACTIVITIES, {"meeting_id": meeting_id})
+    spans = [(begin, name) for begin, name in found]
     kind, _, rule = source_key.partition(":")
     planned = rules.get(rule.partition(":")[0]) if kind == "site" else None
     if not spans and planned is not None:
