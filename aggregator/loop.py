@@ -35,7 +35,7 @@ _log = structlog.get_logger(__name__)
 
 TICK_AFTER_S: Final = 5.0
 # Rows are committed at once; a position without rows only saves a successor some reading.
-COMMIT_EVERY_S: Final = 6.0  # between two windows of 10 s once, not just before their rows
+COMMIT_EVERY_S: Final = 12.0  # so that the rows of windows of 10 s come first
 COMMIT_RUN_EVERY_S: Final = 1.0  # a recording's publisher waits for what is committed to be trimmed
 TRIM_EVERY_S: Final = 5.0
 KEPT_BEHIND_S: Final = 60.0

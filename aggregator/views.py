@@ -106,19 +106,19 @@ def views_of_faces(
         bit: of the camera in `cam_mask`.
         clock_off: see `Views`.
     """
-    columns = list(zip(*map(_numbers_of, faces), strict=True)) or [()] * 5
-    pose = np.array(columns[:2], float).T  # None becomes NaN
+    pose, ear, height_px, confidence = _columns(faces)
     posed = np.isfinite(pose).all(axis=1)
-    ear = np.array([eyes or _NO_EYES for eyes in columns[2]], float).reshape(-1, 2).mean(axis=1)
-    box = np.array(columns[4], float).reshape(-1, 4)
-    counts = np.bincount(place[posed], minlength=len(fronts))
+    if not posed.all():
+        place, at_ns, pose, ear = place[posed], at_ns[posed], pose[posed], ear[posed]
+        height_px, confidence = height_px[posed], confidence[posed]
+    counts = np.bincount(place, minlength=len(fronts))
     seen = np.flatnonzero(counts)
     views = views_of_samples(
-        at_ns[posed],
-        wrap_deg(pose[posed]),
-        np.where(np.isfinite(ear), np.minimum(np.maximum(ear, 0.0), MAX_EAR), np.nan)[posed],
-        (box[:, 3] - box[:, 1])[posed],
-        np.array(columns[3], float)[posed],
+        at_ns,
+        wrap_deg(pose),
+        ear,
+        height_px,
+        confidence,
         counts[seen],
         fronts=[fronts[i] for i in seen.tolist()],
         bits=[bit] * len(seen),
@@ -128,6 +128,19 @@ def views_of_faces(
     index[seen] = np.arange(len(seen))
     indices: list[int] = index.tolist()
     return views, indices
+
+
+def _columns(faces: Sequence[Face]) -> tuple[Floats, Floats, Floats, Floats]:
+    """Pose (F, 2) [deg], EAR, height [px] and confidence of faces; NaN: not measured."""
+    if not faces:
+        return np.empty((0, 2)), np.empty(0), np.empty(0), np.empty(0)
+    yaws, pitches, eyes, confidences, boxes = zip(*map(_numbers_of, faces), strict=True)
+    if None in eyes:
+        eyes = tuple([both or _NO_EYES for both in eyes])
+    ears, box = np.array(eyes, float), np.array(boxes, float)
+    pose = np.array([yaws, pitches], float).T  # None becomes NaN
+    confidence = np.array(confidences, float)
+    return pose, (ears[:, 0] + ears[:, 1]) / 2, box[:, 3] - box[:, 1], confidence
 
 
 def views_of_samples(
@@ -144,6 +157,7 @@ def views_of_samples(
 ) -> Views:
     """Views out of columns of samples, each view's `counts` samples together; see `Views`."""
     view = np.repeat(np.arange(len(counts)), counts)
+    ear = np.where(np.isfinite(ear), np.minimum(np.maximum(ear, 0.0), MAX_EAR), np.nan)
     q = quality(height_px, confidence, pose[:, 0])
     values = np.stack([pose[:, 0], pose[:, 1], height_px])
     middle = medians(values, view, counts)
