@@ -1,0 +1,79 @@
+"""Our following of faces beside that of the package `trackers`, on the same films' detections."""
+
+from functools import lru_cache
+
+import numpy as np
+import pytest
+from trackers import ByteTrackTracker, CBIoUTracker, OCSORTTracker, SORTTracker
+from trackers.eval.identity import compute_identity_metrics
+
+from tests.identity_metrics import SAME_FACE_IOU, Identity, compare, iou
+from tests.tracked_films import Film, classroom_film, follow, follow_with
+
+SEATS, MINUTES = 30, 2
+
+
+@lru_cache(maxsize=8)
+def film_of(seed: int, fps: float) -> Film:
+    return classroom_film(SEATS, MINUTES, seed, fps)
+
+
+def like_ours(fps: float) -> dict[str, object]:
+    """Lost faces kept for 2 s (60 frames at 30 a second), each sighting numbered."""
+    return {"frame_rate": fps, "lost_track_buffer": 60, "minimum_consecutive_frames": 1}
+
+
+THEIRS = {
+    "ByteTrack": lambda fps: ByteTrackTracker(**like_ours(fps), track_activation_threshold=0.6),
+    "ByteTrack, its own settings": lambda fps: ByteTrackTracker(frame_rate=fps),
+    "C-BIoU": lambda fps: CBIoUTracker(**like_ours(fps)),
+    "OC-SORT": lambda fps: OCSORTTracker(**like_ours(fps)),
+    "SORT": lambda fps: SORTTracker(**like_ours(fps)),
+}
+
+
+def ours(seed: int, fps: float) -> Identity:
+    film = film_of(seed, fps)
+    return compare(film.truth, follow(film))
+
+
+def theirs(name: str, seed: int, fps: float) -> Identity:
+    film = film_of(seed, fps)
+    return compare(film.truth, follow_with(lambda: THEIRS[name](fps), film))
+
+
+def test_idf1_is_that_of_the_package():
+    film = film_of(1, 2)
+    told = follow(film)
+    identity = compare(film.truth, told)
+    other = compute_identity_metrics(
+        [np.array(frame.ids) for frame in film.truth],
+        [np.array(frame.ids) for frame in told],
+        [iou(true.xyxy, seen.xyxy) for true, seen in zip(film.truth, told, strict=True)],
+        threshold=SAME_FACE_IOU,
+    )
+    assert (identity.right, identity.missed, identity.wrong) == (
+        other["IDTP"],
+        other["IDFN"],
+        other["IDFP"],
+    )
+    assert identity.idf1 == pytest.approx(other["IDF1"])
+
+
+@pytest.mark.parametrize("fps", [5, 2])
+def test_a_class_with_people_who_walk_past_is_followed_no_worse_than_by_bytetrack(fps):
+    mine, other = ours(1, fps), theirs("ByteTrack", 1, fps)
+    assert mine.idf1 >= other.idf1
+    assert mine.switches <= other.switches
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", THEIRS)
+@pytest.mark.parametrize("fps", [5, 2])
+def test_over_three_lessons_no_tracker_of_the_package_does_better(name, fps):
+    seeds = (1, 2, 3)
+    mine, other = ([way(seed) for seed in seeds] for way in (
+        lambda seed: ours(seed, fps), lambda seed: theirs(name, seed, fps)
+    ))  # fmt: skip
+    assert np.mean([m.idf1 for m in mine]) >= np.mean([o.idf1 for o in other])
+    assert sum(m.switches for m in mine) <= sum(o.switches for o in other)
