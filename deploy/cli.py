@@ -13,6 +13,7 @@ from rich.console import Console
 
 from deploy import exit_codes
 from deploy import model_options as options
+from deploy.activity_app import activity_app
 from deploy.bench_command import bench_app
 from deploy.calibrate_app import calibrate_app
 from deploy.chaos_command import chaos_app
@@ -40,6 +41,7 @@ weights_app: Final = typer.Typer(
 )
 db_app: Final = typer.Typer(help="The database's tables.", no_args_is_help=True)
 app.add_typer(services_app)
+app.add_typer(activity_app)
 app.add_typer(calibrate_app)
 app.add_typer(rescore_app)
 app.add_typer(chaos_app)
