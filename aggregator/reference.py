@@ -57,7 +57,7 @@ class Places:
         return self._classes.get(slug)
 
     def seat(self, room: str, label: str) -> int | None:
-        """Number of a seat, if it is a drawn one."""
+        """Number of a seat, if it is a drawn one or a proposed one that has been stored."""
         return self._seats.get((self.room(room), label))
 
 

@@ -20,6 +20,7 @@ from aggregator.calibration.ranges import write_calibrations
 from aggregator.leases import Lease, check_lease
 from aggregator.meeting_writes import add_classes, write_meetings
 from aggregator.reference import Places
+from aggregator.proposed_seats import add_seats
 from aggregator.row_values import TIMES, Values, column_values, utc
 from aggregator.rows import (
     AttentionMinuteRow,
@@ -100,6 +101,7 @@ class Store:
             UnknownPlaceError: a row names a room or camera that is not synced.
         """
         add_classes(self._engine, self._places, rows)
+        add_seats(self._engine, self._places, rows)
         with connect(self._engine) as connection:
             check_lease(connection, lease)
             pass_point(COMMIT_BEGUN)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select
 
 from schemas.site import Calibration, Site
+from schemas.sync.regions import Span, spans_from, sync_regions
 from schemas.sync.report import ChangeLog
 from schemas.sync.validity import Place, sync_validity
-from schemas.tables import calibrations, cameras, rooms, seat_regions, seats
+from schemas.tables import calibrations, cameras, rooms, seats
 
 _MANUAL_FACTOR: Final = 1.0  # f_cal of SCORE §1
 
@@ -33,13 +35,13 @@ def sync_plans(
         camera = f"camera {camera_of[camera_id]}"
         return camera if seat_id is None else f"{camera}, seat {seat_of[seat_id]}"
 
-    regions, directions = _wanted(site, camera_ids, seat_ids)
-    sync_validity(
+    zone = ZoneInfo(site.site.time_zone)
+    sync_regions(
         connection,
-        seat_regions,
+        _regions(site, camera_ids, seat_ids, at, zone),
         list(camera_of),
-        regions,
         at=at,
+        zone=zone,
         label=lambda place: f"{name(place)}: region",
         changes=changes,
     )
@@ -47,18 +49,33 @@ def sync_plans(
         connection,
         calibrations,
         list(camera_of),
-        directions,
+        _directions(site, camera_ids, seat_ids),
         at=at,
         label=lambda place: f"{name(place)}: calibration",
         changes=changes,
     )
 
 
-def _wanted(
+def _regions(
+    site: Site,
+    camera_ids: dict[str, int],
+    seat_ids: dict[tuple[str, str], int],
+    at: dt.datetime,
+    zone: ZoneInfo,
+) -> dict[Place, list[Span]]:
+    """Where each camera sees each seat from `at` on, by the site file."""
+    return {
+        (camera_ids[camera.id], seat_ids[room.id, label]): spans
+        for room in site.rooms
+        for camera in room.cameras
+        for label, spans in spans_from(camera, at, zone).items()
+    }
+
+
+def _directions(
     site: Site, camera_ids: dict[str, int], seat_ids: dict[tuple[str, str], int]
-) -> tuple[dict[Place, dict[str, Any]], dict[Place, dict[str, Any]]]:
-    """Regions and calibrations of the site file."""
-    regions: dict[Place, dict[str, Any]] = {}
+) -> dict[Place, dict[str, Any]]:
+    """Calibrations of the site file."""
     directions: dict[Place, dict[str, Any]] = {}
     for room in site.rooms:
         for camera in room.cameras:
@@ -66,11 +83,10 @@ def _wanted(
             if camera.calibration is not None:
                 directions[camera_id, None] = _direction(camera.calibration)
             for label, seat in camera.seats.items():
-                place = (camera_id, seat_ids[room.id, label])
-                regions[place] = {"polygon": [list(point) for point in seat.polygon]}
                 if seat.calibration is not None:
+                    place = (camera_id, seat_ids[room.id, label])
                     directions[place] = _direction(seat.calibration)
-    return regions, directions
+    return directions
 
 
 def _direction(calibration: Calibration) -> dict[str, Any]:

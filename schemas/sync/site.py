@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Final
 
-from sqlalchemy import Connection, Engine, func, insert, select, text
+from sqlalchemy import Connection, Engine, func, insert, select, text, update
 
 from schemas.database import connect, require_migrated
 from schemas.partitions import ensure_partitions
@@ -14,7 +14,7 @@ from schemas.site import Site
 from schemas.sync.plans import sync_plans
 from schemas.sync.report import ChangeLog, SyncReport
 from schemas.sync.things import sync_cameras, sync_classes, sync_rooms, sync_seats, sync_site_row
-from schemas.tables import cameras, classes, sites
+from schemas.tables import cameras, classes, seats, sites
 
 _LOCK: Final = 0x0FACE_0003  # any number that is ours alone
 
@@ -74,6 +74,32 @@ def add_classes(engine: Engine, site_id: int, slugs: Iterable[str]) -> None:
             connection.execute(
                 insert(classes).values(class_id=class_id, site_id=site_id, slug=slug, title=slug)
             )
+        connection.commit()
+
+
+def add_proposed_seats(engine: Engine, room_id: int, labels: Iterable[str]) -> None:
+    """Number seats that nobody drew, so that rows can name them.
+
+    A seat that had once been drawn and has left the site file is taken up again.
+    """
+    number, label = seats.c.seat_id, seats.c.label
+    with connect(engine) as connection:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        known = select(label, seats.c.enabled).where(seats.c.room_id == room_id)
+        enabled = {row.label: row.enabled for row in connection.execute(known)}
+        first = (connection.execute(select(func.max(number))).scalar() or 0) + 1
+        new = [name for name in sorted(set(labels)) if name not in enabled]
+        for seat_id, name in enumerate(new, start=first):
+            connection.execute(
+                insert(seats).values(seat_id=seat_id, room_id=room_id, label=name, proposed=True)
+            )
+        for name in labels:
+            if not enabled.get(name, True):
+                connection.execute(
+                    update(seats)
+                    .where(seats.c.room_id == room_id, label == name)
+                    .values(enabled=True, proposed=True)
+                )
         connection.commit()
 
 

@@ -159,10 +159,16 @@ def sync_seats(
             "room_id": room_ids[room.id],
             "label": label,
             "enabled": True,
+            "proposed": False,
         }
         for room in site.rooms
         for label in room.seat_labels
     }
+    undrawn = [room_ids[room.id] for room in site.rooms if not room.seat_labels]
+    proposed = select(seats).where(seats.c.room_id.in_(undrawn), seats.c.proposed)
+    for row in connection.execute(proposed):  # the aggregator's, not the site file's
+        values = {name: getattr(row, name) for name in ("room_id", "label", "enabled", "proposed")}
+        wanted[row.room_id, row.label] = values
     merge(
         connection,
         seats,

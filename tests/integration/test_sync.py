@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import Range
 from schemas import tables
 from schemas.database import DatabaseUnavailableError, create_engine, upgrade
 from schemas.site import Site
-from schemas.sync import SyncError, mask_bits, sync_site
+from schemas.sync import SyncError, add_proposed_seats, mask_bits, sync_site
 from tests.integration.fresh_database import fresh_database
 
 MONDAY = dt.datetime(2026, 11, 23, 6, 0, tzinfo=dt.UTC)
@@ -356,3 +356,97 @@ def test_the_sync_makes_room_for_the_rows_to_come(engine: Engine) -> None:
 def test_a_sync_time_without_a_zone_is_refused(engine: Engine) -> None:
     with pytest.raises(ValueError, match="needs a time zone"):
         sync_site(engine, site(), MONDAY.replace(tzinfo=None))
+
+
+MARCH = dt.datetime(2027, 2, 28, 23, 0, tzinfo=dt.UTC)  # midnight in Amsterdam
+MAY = dt.datetime(2027, 4, 30, 22, 0, tzinfo=dt.UTC)  # and in summer time
+
+
+def with_seat_plans(file: dict[str, Any]) -> None:
+    """A1 moves in March and goes in May, A2 goes in March, B1 comes in May."""
+    moved = {"A1": {"polygon": OTHER_SQUARE}}
+    camera(file, 0, 0)["seat_plans"] = [
+        {"from": "2027-03-01", "seats": moved},
+        {"from": "2027-05-01", "seats": {"B1": {"polygon": SQUARE}}},
+    ]
+
+
+def ranges_by_seat(engine: Engine) -> dict[str, list[tuple[Any, Any, bool]]]:
+    """Of the first camera: begin, end, and whether it is the first square."""
+    regions, seats = tables.seat_regions.c, tables.seats.c
+    query = (
+        select(seats.label, regions.valid, regions.polygon)
+        .join(tables.seats, seats.seat_id == regions.seat_id)
+        .join(tables.cameras, tables.cameras.c.camera_id == regions.camera_id)
+        .where(tables.cameras.c.slug == "room-a-1")
+        .order_by(seats.label, regions.valid)
+    )
+    found: dict[str, list[tuple[Any, Any, bool]]] = {}
+    with engine.connect() as connection:
+        for label, valid, polygon in connection.execute(query):
+            found.setdefault(label, []).append((valid.lower, valid.upper, polygon == SQUARE))
+    return found
+
+
+def test_seat_plans_with_days_hold_from_local_midnight_on(engine: Engine) -> None:
+    sync_site(engine, site(), MONDAY)
+    sync_site(engine, site(with_seat_plans), TUESDAY)
+    expected = {
+        "A1": [(MONDAY, MARCH, True), (MARCH, MAY, False)],
+        "A2": [(MONDAY, MARCH, False)],
+        "B1": [(MAY, None, True)],
+    }
+    assert ranges_by_seat(engine) == expected
+    for later in (WEDNESDAY, MARCH, MARCH + dt.timedelta(days=3), MAY):
+        report = sync_site(engine, site(with_seat_plans), later)
+        assert (report.added, report.changed, report.disabled) == (0, 0, 0)
+    assert ranges_by_seat(engine) == expected
+
+
+def test_a_plan_that_is_taken_back_before_its_day_leaves_no_trace(engine: Engine) -> None:
+    sync_site(engine, site(), MONDAY)
+    before = ranges_by_seat(engine)
+    sync_site(engine, site(with_seat_plans), TUESDAY)
+    sync_site(engine, site(), WEDNESDAY)
+    assert ranges_by_seat(engine) == before
+
+
+def test_a_change_after_a_plans_day_keeps_what_has_been(engine: Engine) -> None:
+    sync_site(engine, site(with_seat_plans), MONDAY)
+    april = MARCH + dt.timedelta(days=40)
+    sync_site(engine, site(), april)
+    assert ranges_by_seat(engine) == {
+        "A1": [(MONDAY, MARCH, True), (MARCH, april, False), (april, None, True)],
+        "A2": [(MONDAY, MARCH, False), (april, None, False)],
+    }
+
+
+def test_a_clock_that_went_back_is_noticed_with_seat_plans_too(engine: Engine) -> None:
+    sync_site(engine, site(with_seat_plans), TUESDAY)
+    with pytest.raises(SyncError, match="check this machine's clock"):
+        sync_site(engine, site(), MONDAY)
+
+
+def test_a_proposed_seat_stays_until_its_room_has_a_drawn_plan(engine: Engine) -> None:
+    sync_site(engine, site(), MONDAY)
+    room_b = dict(rows(engine, tables.rooms, "slug", "room_id"))["room-b"]
+    add_proposed_seats(engine, room_b, ["A1", "A2"])
+    add_proposed_seats(engine, room_b, ["A2", "A3"])
+    proposed = [("A1", True, True), ("A2", True, True), ("A3", True, True)]
+
+    def in_room_b() -> list[tuple[Any, ...]]:
+        found = rows(engine, tables.seats, "room_id", "label", "proposed", "enabled")
+        return [row[1:] for row in found if row[0] == room_b]
+
+    assert in_room_b() == proposed
+    assert sync_site(engine, site(), TUESDAY).lines == ()
+    assert in_room_b() == proposed
+
+    def draw(file: dict[str, Any]) -> None:
+        camera(file, 1, 0)["seats"] = {"A1": {"polygon": SQUARE}}
+
+    sync_site(engine, site(draw), WEDNESDAY)
+    drawn = [("A1", False, True), ("A2", True, False), ("A3", True, False)]
+    assert in_room_b() == drawn
+    add_proposed_seats(engine, room_b, ["A2"])
+    assert in_room_b()[1] == ("A2", True, True)
