@@ -19,8 +19,8 @@ from aggregator.baselines import insert_summaries
 from aggregator.calibration.ranges import write_calibrations
 from aggregator.leases import Lease, check_lease
 from aggregator.meeting_writes import add_classes, write_meetings
-from aggregator.reference import Places
 from aggregator.proposed_seats import add_seats
+from aggregator.reference import Places
 from aggregator.row_values import TIMES, Values, column_values, utc
 from aggregator.rows import (
     AttentionMinuteRow,
