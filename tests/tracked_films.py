@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +17,13 @@ from aggregator.tracking import NS, Tracker
 from deploy.lesson.classroom import build_classroom
 from deploy.simulator.truth import Truth
 from deploy.simulator.undrawn import Undrawn
+from schemas.analysis import ModelChoices
 from schemas.messages import Face
+from tests.film_following import sampled
 from tests.identity_metrics import Boxes
+from workers.analyzer import FaceAnalyzer
 from workers.geometry.canonical_mesh import load_canonical_mesh
+from workers.stages import View
 
 HIDDEN = 0.6  # more than that of a face covered: nobody could see it
 _MOST_YAW_DEG = 85.0
@@ -132,3 +137,23 @@ def _false_faces(rng: np.random.Generator, people: Truth) -> NDArray[np.float64]
     centre = rng.uniform(0, (people.width, people.height), (number, 2))
     half = rng.uniform(12, 40, (number, 1))
     return np.concatenate([centre - half, centre + half], axis=1)
+
+
+def real_film(path: Path, people: int, fps: float) -> Film:
+    """A film of people who keep their order from left to right and whose faces are always found.
+
+    Raises:
+        ValueError: somebody was not found, so that the truth is not known.
+    """
+    analyzer = FaceAnalyzer.load("cpu", models=ModelChoices(), expression=False, threads=1)
+    truth, detected, size = [], [], (0, 0)
+    for at_s, image in sampled(path, fps, 40):
+        found = analyzer.analyze([image], [View(source="film", at_s=at_s)])[0]
+        if len(found) != people:
+            raise ValueError(f"{path.name}: {len(found)} faces at {at_s:.2f} s, not {people}")
+        xyxy = np.array(sorted(face.box_xyxy for face in found))
+        confidence = np.array([face.confidence for face in found])
+        size = image.shape[1], image.shape[0]
+        truth.append(Boxes(tuple(range(1, people + 1)), xyxy))
+        detected.append(Detected(at_s, xyxy, confidence))
+    return Film(fps, *size, truth, detected)

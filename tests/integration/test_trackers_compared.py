@@ -8,7 +8,7 @@ from trackers import ByteTrackTracker, CBIoUTracker, OCSORTTracker, SORTTracker
 from trackers.eval.identity import compute_identity_metrics
 
 from tests.identity_metrics import SAME_FACE_IOU, Identity, compare, iou
-from tests.tracked_films import Film, classroom_film, follow, follow_with
+from tests.tracked_films import Film, classroom_film, follow, follow_with, real_film
 
 SEATS, MINUTES = 30, 2
 
@@ -65,6 +65,21 @@ def test_a_class_with_people_who_walk_past_is_followed_no_worse_than_by_bytetrac
     mine, other = ours(1, fps), theirs("ByteTrack", 1, fps)
     assert mine.idf1 >= other.idf1
     assert mine.switches <= other.switches
+
+
+@pytest.mark.usefixtures("weights")
+@pytest.mark.parametrize("fps", [5, 2])
+@pytest.mark.parametrize(
+    ("name", "people"), [("classroom", 4), ("face-demographics-walking-and-pause", 3)]
+)
+def test_real_people_are_followed_without_a_switch_and_no_worse_than_by_bytetrack(
+    real_data, name, people, fps
+):
+    film = real_film(real_data(f"videos_ccby_intel/intel_{name}.gif"), people, fps)
+    mine = compare(film.truth, follow(film))
+    other = compare(film.truth, follow_with(lambda: THEIRS["ByteTrack"](fps), film))
+    assert mine.switches == 0
+    assert mine.idf1 >= other.idf1
 
 
 @pytest.mark.slow
