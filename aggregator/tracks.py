@@ -105,15 +105,13 @@ class TrackTable(msgspec.Struct):
 
     def views(self) -> list[Track]:
         """Each row as a track."""
+        rows = zip(self.wholes.T.tolist(), self.lengths.T.tolist(), self.histories, strict=True)
         return [
             Track(
-                **dict(zip(_WHOLES, wholes, strict=True)),
-                **dict(zip(_LENGTHS, lengths, strict=True)),
-                history=history,
+                number, x, y, w, h, seen, born, born_x, born_y, at_x, at_y, vx, vy, history, often
             )
-            for wholes, lengths, history in zip(
-                self.wholes.T.tolist(), self.lengths.T.tolist(), self.histories, strict=True
-            )
+            for (number, seen, born, often), lengths, history in rows
+            for x, y, w, h, vx, vy, at_x, at_y, born_x, born_y in (lengths,)
         ]
 
     @classmethod
