@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -12,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from deploy.check_calendars import check_calendars
 from deploy.check_cameras import Progress, check_cameras
 from deploy.check_servers import check_database, check_redis
 from deploy.finding import Finding, Verdict
@@ -72,6 +74,7 @@ def _findings(site_path: Path, settings: Settings, progress: Progress) -> Iterat
         yield Finding("site file", "failed", str(exc))
         return
     yield from check_site(site)
+    yield from check_calendars(site, site_path.parent, dt.datetime.now(dt.UTC))
     yield from check_cameras(site, site_path.parent, settings, progress)
     yield check_weights(site)
     yield check_device(settings)
