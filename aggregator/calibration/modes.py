@@ -1,9 +1,10 @@
 """Where most looks went: the modes of a cloud of head directions (SCORE §2, step 2).
 
 A 2 degree histogram, smoothed by a Gaussian of 4 degrees, has one local peak for each thing that
-is looked at for long: the front, the desk, a window. Of those that hold enough, the one with the
-highest pitch is the front: who writes most of the lesson still looks up to the board, so that the
-desk never becomes the front.
+is looked at for long: the front, the desk, a window. Of those that hold enough, the highest is the
+front: who writes most of the lesson still looks up to the board, so that the desk never becomes the
+front. Of several at that height (a neighbour and a window are as high as the board, within what a
+pose can tell), it is the one that holds most.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ MIN_CELLS: Final = 600
 MIN_PEAK_SHARE: Final = 0.2
 PEAK_RADIUS_DEG: Final = 10.0
 PEAK_DISTANCE_DEG: Final = 15.0
+SAME_HEIGHT_DEG: Final = 15.0  # the desk lies 35 below the front, a neighbour or a window does not
 _BIN_DEG: Final = 2.0
 _SIGMA_BINS: Final = 4.0 / _BIN_DEG
 _YAWS, _PITCHES = 180, 90
@@ -60,26 +62,30 @@ def front_mode(cells: Cells, at_least: int = MIN_CELLS) -> Mode | None:
     total = cells.seconds
     if total < at_least or total == 0:
         return None
-    yaws, pitches = _peaks(cells)
+    yaws, pitches, held = _peaks(cells)
     if len(yaws) == 0:
         return None
-    highest = int(np.argmax(pitches))
-    return _refined(cells, float(yaws[highest]), float(pitches[highest]))
+    front = int(np.argmax(np.where(pitches >= pitches.max() - SAME_HEIGHT_DEG, held, 0.0)))
+    return _refined(cells, float(yaws[front]), float(pitches[front]))
 
 
-def _peaks(cells: Cells) -> tuple[Floats, Floats]:
-    """Local peaks of the smoothed histogram that hold enough, far enough apart; best first."""
+def _peaks(cells: Cells) -> tuple[Floats, Floats, Floats]:
+    """Local peaks of the smoothed histogram that hold enough, far enough apart.
+
+    Returns:
+        Yaw, pitch, and the cells within 10 degrees; the densest peak first.
+    """
     yaws, pitches = _local_peaks(cells)
     distances = _distance_deg(yaws[:, None] - cells.yaw_deg, pitches[:, None] - cells.pitch_deg)
     held = (distances <= PEAK_RADIUS_DEG) @ cells.weight
     enough = held >= MIN_PEAK_SHARE * cells.weight.sum()
-    yaws, pitches = yaws[enough], pitches[enough]
+    yaws, pitches, held = yaws[enough], pitches[enough], held[enough]
     kept: list[int] = []
     for i in range(len(yaws)):
         apart = _distance_deg(yaws[kept] - yaws[i], pitches[kept] - pitches[i])
         if np.all(apart >= PEAK_DISTANCE_DEG):
             kept.append(i)
-    return yaws[kept], pitches[kept]
+    return yaws[kept], pitches[kept], held[kept]
 
 
 def _local_peaks(cells: Cells) -> tuple[Floats, Floats]:

@@ -47,6 +47,14 @@ def test_c2_the_desk_is_looked_at_most_and_is_not_the_front():
     assert (mode.pose, mode.mass) == ((18.0, -5.0), 0.25)
 
 
+def test_a_neighbour_as_high_as_the_board_is_not_the_front_when_the_board_holds_more():
+    """SCORE's "highest peak" alone would take what happens to lie a degree higher."""
+    for higher in (-3.0, 0.0, 3.0, 9.0):
+        neighbour = (70.0, FRONT[1] + higher)
+        mode = mode_of(cloud(500, FRONT), cloud(250, DESK), cloud(250, neighbour))
+        assert mode.pose == FRONT
+
+
 def test_c3_one_cell_too_few_is_none():
     assert mode_of(cloud(599, FRONT)) is None
     assert mode_of(cloud(600, FRONT)).pose == FRONT
