@@ -5,12 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import functools
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 from sqlalchemy import text
 
+from aggregator import cells, score
 from aggregator.leases import LeaseKeeper
 from aggregator.plan import build_plan
 from aggregator.reference import Places
@@ -18,6 +21,7 @@ from aggregator.room import Room
 from aggregator.rows import Rows
 from aggregator.runner import SCORE_NAME, SCORE_SINCE
 from aggregator.score import PARAMS, SCORE_VERSION
+from aggregator.score_params import ScoreParams
 from aggregator.store import Store, StoredState
 from schemas.database import create_engine, upgrade
 from schemas.messages import Face, RoomPlan, Tick
@@ -102,6 +106,26 @@ def lesson_rows(
 
 def _plan(site: Site) -> RoomPlan:
     return build_plan(site, site.rooms[0], {"cam-1": 0}, room_log.START * room_log.NS)
+
+
+@contextmanager
+def scored_under(params: ScoreParams) -> Iterator[None]:
+    """Rooms score by other parameters than the built-in ones, until the end of the block."""
+    credits_, built_in = dict(score._CREDIT), cells.orientation
+
+    def orientation(*arguments: Any) -> score.Orientation:
+        seen = built_in(*arguments)
+        front, desk = params.memberships(seen.dy_deg, seen.dp_deg)
+        return seen._replace(o_front=front, o_desk=desk)
+
+    score._CREDIT.update(params.credit)
+    cells.orientation = orientation
+    try:
+        yield
+    finally:
+        score._CREDIT.clear()
+        score._CREDIT.update(credits_)
+        cells.orientation = built_in
 
 
 def days_later(rows: Sequence[object], days: int) -> Rows:

@@ -10,7 +10,6 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from aggregator import cells, score
 from aggregator.rescoring.history import HistoryRescorer, Period
 from aggregator.rescoring.recompute import Rescorer
 from aggregator.rescoring.registration import register_version
@@ -19,7 +18,7 @@ from aggregator.score_params import AS_1, params_from
 from deploy.cli import app
 from schemas.score_versions import ScoreVersionError
 from tests.integration.fresh_database import fresh_database
-from tests.integration.held_lessons import HeldLessons, days_later, lesson_rows
+from tests.integration.held_lessons import HeldLessons, days_later, lesson_rows, scored_under
 from tests.unit import room_log
 
 LENGTH_MIN = 7
@@ -100,20 +99,10 @@ def test_the_same_parameters_give_the_same_figures(lessons):
     assert windows[0] == windows[1]
 
 
-def live(monkeypatch, changes):
+def live(changes):
     """The same log through a room whose score has the new parameters."""
-    params = params_from(changes)
-    for activity, credit in params.credit.items():
-        monkeypatch.setitem(score._CREDIT, activity, credit)
-    built_in = cells.orientation
-
-    def orientation(*arguments):
-        seen = built_in(*arguments)
-        front, desk = params.memberships(seen.dy_deg, seen.dp_deg)
-        return seen._replace(o_front=front, o_desk=desk)
-
-    monkeypatch.setattr(cells, "orientation", orientation)
-    return lesson_rows.__wrapped__(LENGTH_MIN, 3)
+    with scored_under(params_from(changes)):
+        return lesson_rows.__wrapped__(LENGTH_MIN, 3)
 
 
 def scores(rows, kind, key, value):
@@ -121,10 +110,10 @@ def scores(rows, kind, key, value):
 
 
 @pytest.mark.parametrize("changes", [LESS_DESK, NARROW], ids=["credits", "boxes"])
-def test_a_rescored_lesson_is_close_to_the_same_lesson_lived_anew(lessons, monkeypatch, changes):
+def test_a_rescored_lesson_is_close_to_the_same_lesson_lived_anew(lessons, changes):
     lessons.hold(a_lesson())
     rescore(lessons, changes)
-    old, new = a_lesson(), live(monkeypatch, changes)
+    old, new = a_lesson(), live(changes)
     for kind, table, key, value in (
         (ParticipationSummaryRow, "participation_summaries", "participation_id", "score"),
         (MeetingMinuteRow, "meeting_minutes", "minute", "score_mean"),
