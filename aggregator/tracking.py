@@ -21,12 +21,11 @@ from aggregator.motion import corrected, gap_terms
 from aggregator.tracks import NS, Floats, Track, TrackTable, Wholes
 from schemas.messages import Face
 
-__all__ = ["HIGH_CONFIDENCE", "HISTORY_S", "NS", "Track", "Tracker", "solve"]
+__all__ = ["HIGH_CONFIDENCE", "NS", "Track", "Tracker", "solve"]
 
 BRIDGE_NS: Final = 2 * NS  # an occlusion up to this long does not end a track
 HIGH_CONFIDENCE: Final = 0.6
 LOW_CONFIDENCE: Final = 0.1
-HISTORY_S: Final = 10
 MAX_TRACKS: Final = 512
 _FARTHEST: Final = 4.0  # pictures
 _SMALLEST: Final = 1e-4

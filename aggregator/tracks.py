@@ -5,7 +5,7 @@ The table's memory is what a snapshot holds: nothing is converted, nothing can b
 
 from __future__ import annotations
 
-from typing import Final, cast
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -20,10 +20,10 @@ Floats = NDArray[np.float64]
 Wholes = NDArray[np.int64]
 
 
-class Track(msgspec.Struct):
+class Track(msgspec.Struct, frozen=True):
     """One face over time; all lengths are fractions of the picture's width and height.
 
-    A copy of the table's row, except for the history, which is the row's own.
+    A copy of the table's row; the history is the row's own list.
     """
 
     track_id: int
@@ -39,15 +39,8 @@ class Track(msgspec.Struct):
     anchor_y: float
     vx: float = 0.0  # a second
     vy: float = 0.0
-    history: list[str] = []  # seat of each of the last 10 s, "" for none; newest last
+    history: list[str] = []  # seat of each second, newest last: only version 1 wrote it
     sightings: int = MANY  # in how many frames it was seen
-
-    def __setattr__(self, name: str, value: object) -> None:
-        """A history that is set stays with the track."""
-        if name == "history":
-            self.history[:] = cast("list[str]", value)
-        else:
-            super().__setattr__(name, value)
 
     def seen_in(self, second: int) -> bool:
         """Whether the face was seen in this second (the newest one)."""

@@ -162,7 +162,7 @@ def test_a_track_tells_where_the_face_is_and_since_when():
 def test_what_is_written_into_a_tracks_history_stays_with_it():
     tracker = Tracker()
     feed(tracker, 0.0, face(0.2, 0.5), face(0.6, 0.5))
-    tracker.tracks[1].history = ["A1"]
+    tracker.tracks[1].history.append("A1")
     tracker.tracks[1].history.append("A2")
     feed(tracker, 1.5, face(0.6, 0.5))
     feed(tracker, 2.5, face(0.6, 0.5))
