@@ -37,8 +37,9 @@ def gather(
 
 def _seat(state: CalibrationState, camera_id: str, key: str) -> SeatCalibration | None:
     camera = state.camera(camera_id)
+    if (seat := camera.seats.get(key)) is not None:
+        return seat
     label = CAMERA if key.startswith(f"{camera_id}#") else key
-    seat = camera.seats.get(label)
-    if seat is None and len(camera.seats) < MAX_CAMERA_SEATS:
-        seat = camera.seat(label)
-    return seat
+    if label not in camera.seats and len(camera.seats) >= MAX_CAMERA_SEATS:
+        return None
+    return camera.seat(label)

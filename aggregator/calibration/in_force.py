@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from aggregator.calibration.plane import polygon_centre
 from aggregator.calibration.state import (
     CAMERA,
     CameraCalibration,
     SeatCalibration,
-    centres_of,
     direction_of,
 )
 from schemas.messages import CameraPlan, Direction
+
+_NOTHING: Final = SeatCalibration()
 
 
 def front_directions(
@@ -26,23 +30,20 @@ def front_directions(
         known: what the room has measured or was told by command.
     """
     seats = known.seats if known is not None else {}
-    nothing = SeatCalibration()
-    whole = seats.get(CAMERA, nothing)
+    whole = seats.get(CAMERA, _NOTHING)
     by_hand = camera.calibration or direction_of(whole.command)
-    measured = direction_of(whole.measured)
-    drawn = {seat.label: seat.calibration for seat in camera.seats}
-    centres = centres_of(camera)
+    fronts = {CAMERA: by_hand or direction_of(whole.measured)}
+    for seat in camera.seats:
+        own = seats.get(seat.label, _NOTHING)
+        if own.centre is not None and own.was_redrawn(polygon_centre(seat.polygon)):
+            own = _NOTHING
+        fronts[seat.label] = seat.calibration or _front(own, by_hand, fronts[CAMERA])
+    for label in seats.keys() - fronts.keys():  # found, not drawn
+        fronts[label] = _front(seats[label], by_hand, fronts[CAMERA])
+    return fronts
 
-    def front(label: str) -> Direction | None:
-        own = seats.get(label, nothing)
-        if own.was_redrawn(centres.get(label)):
-            own = nothing
-        return (
-            drawn.get(label)
-            or direction_of(own.command)
-            or by_hand
-            or direction_of(own.measured)
-            or measured
-        )
 
-    return {label: front(label) for label in {**drawn, **seats, CAMERA: None}}
+def _front(
+    own: SeatCalibration, by_hand: Direction | None, whole: Direction | None
+) -> Direction | None:
+    return direction_of(own.command) or by_hand or direction_of(own.measured) or whole

@@ -71,7 +71,7 @@ class Looks(msgspec.Struct):
 
     def add(self, yaw_deg: float, pitch_deg: float) -> None:
         """Enter the direction of a second that was due."""
-        self.codes += encode([yaw_deg], [pitch_deg])
+        self.codes += _code(yaw_deg, pitch_deg).to_bytes(2, "little")
         if len(self.codes) > MAX_LOOKS * _CODE.itemsize:
             self.codes = np.frombuffer(self.codes, _CODE)[1::2].tobytes()
             self.stride *= 2
@@ -84,11 +84,13 @@ class Looks(msgspec.Struct):
 
 def encode(yaw_deg: Iterable[float], pitch_deg: Iterable[float]) -> bytes:
     """Directions to squares of one degree, 2 bytes each."""
-    codes = [
-        int(wrapped_deg(yaw) + 180.0) % 360 * _PITCHES + int(clamp(pitch, -90.0, 89.5) + 90.0)
-        for yaw, pitch in zip(yaw_deg, pitch_deg, strict=True)
-    ]
+    codes = [_code(yaw, pitch) for yaw, pitch in zip(yaw_deg, pitch_deg, strict=True)]
     return np.array(codes, _CODE).tobytes()
+
+
+def _code(yaw_deg: float, pitch_deg: float) -> int:
+    row = int(wrapped_deg(yaw_deg) + 180.0) % 360
+    return row * _PITCHES + int(clamp(pitch_deg, -90.0, 89.5) + 90.0)
 
 
 def cells_of(lessons: Iterable[LessonLooks]) -> Cells:

@@ -67,7 +67,9 @@ class CameraCalibration(msgspec.Struct):
 
     def seat(self, label: str) -> SeatCalibration:
         """What is remembered of a seat, from now on."""
-        return self.seats.setdefault(label, SeatCalibration())
+        if (seat := self.seats.get(label)) is None:
+            seat = self.seats[label] = SeatCalibration()
+        return seat
 
     @property
     def knows_directions(self) -> bool:
@@ -83,7 +85,9 @@ class CalibrationState(msgspec.Struct):
 
     def camera(self, camera_id: str) -> CameraCalibration:
         """What is remembered of a camera, from now on."""
-        return self.cameras.setdefault(camera_id, CameraCalibration())
+        if (camera := self.cameras.get(camera_id)) is None:
+            camera = self.cameras[camera_id] = CameraCalibration()
+        return camera
 
 
 def centres_of(camera: CameraPlan) -> dict[str, Point]:
