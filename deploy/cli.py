@@ -20,6 +20,7 @@ from deploy.chaos_command import chaos_app
 from deploy.evaluate_command import evaluate_app
 from deploy.process_setup import configure_logs, process_settings, stop_on_signals
 from deploy.rescore_app import rescore_app
+from deploy.seats_app import seats_app
 from deploy.services_app import SiteFile, services_app
 from schemas.analysis import DetectionPlan, ModelChoices
 from schemas.errors import FacePoseError, SettingsError, SiteFileError
@@ -43,6 +44,7 @@ db_app: Final = typer.Typer(help="The database's tables.", no_args_is_help=True)
 app.add_typer(services_app)
 app.add_typer(activity_app)
 app.add_typer(calibrate_app)
+app.add_typer(seats_app, name="seats")
 app.add_typer(rescore_app)
 app.add_typer(chaos_app)
 app.add_typer(weights_app, name="weights")
