@@ -43,7 +43,7 @@ READ_COUNT: Final = 500
 BLOCK_MS: Final = 200
 LOOK_AGAIN_S: Final = 5.0  # at an entry or a state of a newer version
 
-PlanOf = Callable[[str, int], RoomPlan]  # room's slug, Unix ns
+PlanOf = Callable[[str, int, RoomPlan | None], RoomPlan]  # room's slug, Unix ns, newest plan
 
 
 class Aggregator:
@@ -54,7 +54,7 @@ class Aggregator:
         store: of the site.
         keeper: of this process' leases.
         room_numbers: number by slug of every room to serve.
-        plan_of: builds a live room's plan from the site file.
+        plan_of: builds a live room's plan from the site file and its calendars.
         metrics: of this process.
         run: the recording to serve instead of the live rooms; whoever sends it publishes its plan.
         plan_news: rooms whose plans may say something new since it was last asked.
@@ -170,7 +170,7 @@ class Aggregator:
         self._refused[lease.room_id] = self._monotonic() + LOOK_AGAIN_S
 
     def _publish_plan(self, held: HeldRoom) -> None:
-        plan = self._plan_of(held.name, server_time_ns(self._client))
+        plan = self._plan_of(held.name, server_time_ns(self._client), held.newest_plan)
         if held.newest_plan is None or not says_the_same(held.newest_plan, plan):
             publish(self._client, held.stream, encode(plan))
             _log.info("Room plan published", action="plan_published", room=held.name)

@@ -19,6 +19,7 @@ from sqlalchemy import Engine
 
 from aggregator.calibration.ranges import stored_directions
 from aggregator.errors import UnknownPlaceError
+from aggregator.garbage import collect_seldom
 from aggregator.leases import LeaseKeeper
 from aggregator.loop import Aggregator
 from aggregator.metrics import AggregatorMetrics
@@ -111,6 +112,7 @@ def _calendars(site: Site, folder: Path | None, end: threading.Event) -> Calenda
 
 
 def _serve(aggregator: Aggregator, patience: Patience, end: threading.Event) -> None:
+    collect_seldom()
     while not end.is_set() and not aggregator.is_over():
         patience.try_once(aggregator.step)
         if aggregator.is_idle():
@@ -189,8 +191,10 @@ def build_aggregator(
     if run is not None:
         rooms = {name: room for name, room in rooms.items() if name == run.room_id}
 
-    def plan_of(name: str, at_ns: int) -> RoomPlan:
+    def plan_of(name: str, at_ns: int, before: RoomPlan | None = None) -> RoomPlan:
         occurrences = calendars.of_room(name) if calendars else ()
+        if occurrences is None:  # its files cannot be read now
+            occurrences = before.occurrences if before else ()
         plan = build_plan(site, rooms[name], bits, at_ns, occurrences=occurrences)
         with connect(engine) as connection:
             stored = stored_directions(connection, places.room(name))

@@ -38,14 +38,18 @@ class CalendarBook:
 
     def __init__(self, site: Site, folder: Path, clock: Callable[[], float]) -> None:
         self._pages = [_Page(c, folder / c.path, site) for c in site.calendars]
+        self._rooms = {calendar.room for calendar in site.calendars}
         self._clock = clock
         self._lessons: dict[str, tuple[Occurrence, ...]] = {}
         self._news: set[str] = set()
         self._lock = threading.Lock()
 
-    def of_room(self, room_id: str) -> tuple[Occurrence, ...]:
-        """The lessons of a room, by start, from yesterday on for two weeks."""
-        return self._lessons.get(room_id, ())
+    def of_room(self, room_id: str) -> tuple[Occurrence, ...] | None:
+        """The lessons of a room, by start, from yesterday on for two weeks.
+
+        None: not all of its files could be read yet, so that what is known from before holds.
+        """
+        return self._lessons.get(room_id, None if room_id in self._rooms else ())
 
     def take_news(self) -> set[str]:
         """Rooms whose lessons changed since the last call."""
@@ -56,12 +60,13 @@ class CalendarBook:
     def look(self, *, settled: bool = False) -> None:
         """Read what has changed; `settled`: without waiting whether a file is still written."""
         begin, end = planned_days(int(self._clock()))
-        rooms: dict[str, list[CalendarLessons]] = {}
+        rooms: dict[str, list[CalendarLessons | None]] = {}
         for page in self._pages:
             rooms.setdefault(page.room_id, []).append(page.lessons(begin, end, settled=settled))
         for room_id, parts in rooms.items():
-            lessons = merged(parts)
-            if lessons != self._lessons.get(room_id, ()):
+            known = [part for part in parts if part is not None]
+            lessons = merged(known)
+            if len(known) == len(parts) and lessons != self._lessons.get(room_id):
                 with self._lock:
                     self._lessons[room_id] = lessons
                     self._news.add(room_id)
@@ -88,12 +93,12 @@ class _Page:
         self._path = path
         self._zone = site.time_zone
         self._events = CalendarEvents((), 0)
-        self._lessons = CalendarLessons((), 0, 0)
+        self._lessons: CalendarLessons | None = None  # until it could be read once
         self._read: _Look = _NEVER
         self._seen: _Look = _NEVER
         self._days = (0, 0)
 
-    def lessons(self, begin: int, end: int, *, settled: bool) -> CalendarLessons:
+    def lessons(self, begin: int, end: int, *, settled: bool) -> CalendarLessons | None:
         """Its lessons in [begin, end); those of before while it cannot be used."""
         look, before = _look(self._path), self._seen
         self._seen = look
@@ -104,7 +109,7 @@ class _Page:
                 self._unfold(events, begin, end)
                 self._events = events
                 _log.info("A calendar was read.", action="calendar_read", path=str(self._path))
-            elif self._days != (begin, end):
+            elif self._lessons is not None and self._days != (begin, end):
                 self._unfold(self._events, begin, end)
         except CalendarError as exc:
             _log.warning(

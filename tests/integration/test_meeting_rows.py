@@ -132,23 +132,26 @@ def plans(school):
     return [message for message in messages if isinstance(message, RoomPlan)]
 
 
+def book_of(site, folder):
+    noon = dt.datetime.now(dt.UTC).replace(hour=12).timestamp()
+    book = CalendarBook(site, folder, lambda: noon)
+    book.look(settled=True)
+    return book
+
+
+def aggregator_of(site, school, book):
+    metrics = AggregatorMetrics(CollectorRegistry())
+    return build_aggregator(site, school.engine, school.client, metrics, "a", calendars=book)
+
+
 def test_a_running_room_gets_a_new_plan_when_its_calendar_changed_and_only_then(school, tmp_path):
     file = tmp_path / "room.ics"
     file.write_text(calendar_of(8))
     described = school.site.model_dump(by_alias=True, mode="json", exclude_none=True)
     described["calendars"] = [{"path": "room.ics", "room": "room-1"}]
     site = Site.model_validate({**described, "policy": "demo"})
-    clock = dt.datetime.now(dt.UTC).replace(hour=12).timestamp()
-    book = CalendarBook(site, tmp_path, lambda: clock)
-    book.look(settled=True)
-    aggregator = build_aggregator(
-        site,
-        school.engine,
-        school.client,
-        AggregatorMetrics(CollectorRegistry()),
-        "a",
-        calendars=book,
-    )
+    book = book_of(site, tmp_path)
+    aggregator = aggregator_of(site, school, book)
     for _ in range(3):
         aggregator.step()
     assert [len(plan.occurrences) for plan in plans(school)] == [1]
@@ -165,6 +168,12 @@ def test_a_running_room_gets_a_new_plan_when_its_calendar_changed_and_only_then(
     assert [o.source_key[:7] for o in second.occurrences] == ["ical:h8", "ical:h1"]
     assert first.follows_calendar
     assert second.at > first.at
+    aggregator.finish()
+    file.write_text("this is none any more")  # and the machine starts anew
+    successor = aggregator_of(site, school, book_of(site, tmp_path))
+    for _ in range(3):
+        successor.step()
+    assert len(plans(school)) == 2
 
 
 def test_a_sync_leaves_the_classes_that_only_a_calendar_names(school):

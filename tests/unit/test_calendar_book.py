@@ -122,6 +122,28 @@ def test_a_broken_file_is_told_once_and_the_lessons_of_before_stay(path, calenda
     assert hours(calendars) == {10}
 
 
+def test_a_file_that_was_never_read_leaves_what_is_known_from_before(path, clock):
+    (path.parent / "r1.ics").write_text(ics(9, "RRULE:FREQ=SECONDLY"))
+    calendars = CalendarBook(load_site(path), path.parent, clock)
+    calendars.look(settled=True)
+    assert calendars.of_room("r1") is None
+    assert calendars.take_news() == set()
+    (path.parent / "r1.ics").write_text(ics(9))
+    calendars.look()
+    calendars.look()
+    assert calendars.take_news() == {"r1"}
+    assert hours(calendars) == {9}
+
+
+def test_an_empty_calendar_has_no_lessons_which_is_something_to_know(path, calendars):
+    calendars.take_news()
+    (path.parent / "r1.ics").write_text("BEGIN:VCALENDAR\nEND:VCALENDAR")
+    calendars.look()
+    calendars.look()
+    assert calendars.of_room("r1") == ()
+    assert calendars.take_news() == {"r1"}
+
+
 def test_a_new_day_brings_new_lessons(calendars, clock):
     calendars.take_news()
     before = calendars.of_room("r1")
