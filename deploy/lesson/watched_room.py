@@ -17,6 +17,7 @@ from aggregator.cameras import Sighting
 from aggregator.people import Meeting
 from aggregator.room import Room
 from aggregator.rows import Rows
+from aggregator.seat_change import seat_of_key
 from deploy.lesson.matching import People
 from schemas.messages import Box, FrameFaces, RoomMessage, RoomPlan
 
@@ -79,7 +80,7 @@ class Witness:
                 continue
             owners = Counter(
                 self._owners[sighting.camera_id, face.box_xyxy]
-                for sighting in sightings.get(key, ())
+                for sighting in sightings.get(seat_of_key(key), ())
                 for face in sighting.faces
             )
             most = max(sorted(owners), key=owners.__getitem__) if owners else None
