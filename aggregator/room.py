@@ -348,7 +348,7 @@ class Room:
         if state.meeting is None:
             return []
         # One meeting, and of a film: a run teaches nothing.
-        learned = [] if state.run_id else measure(state.calibration, plan, state.meeting, second)
+        learned = [] if state.run_id else self._learn_fronts(second, plan, state.meeting)
         rows = learned + self._permitted(close_meeting(state.meeting, plan, second, ended))
         rows += close_activity(state.meeting, ended)
         state.closed = remember_close(state.closed, state.meeting, ended)
@@ -359,6 +359,13 @@ class Room:
         for camera in state.cameras.values():
             camera.forget_people()
         return rows
+
+    def _learn_fronts(self, second: int, plan: RoomPlan, meeting: Meeting) -> Rows:
+        found = {
+            camera_id: {seat.label: (seat.x, seat.y) for seat in seats}
+            for camera_id, seats in self.state.proposals.cameras.items()
+        }
+        return measure(self.state.calibration, plan, meeting, second, found)
 
     def _open_if_planned(self, second: int, plan: RoomPlan) -> Rows:
         """A lesson of the timetable begins, and ends what presence had opened."""

@@ -12,6 +12,7 @@ What is measured holds from the next meeting on: a lesson is judged by one calib
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Final, Literal
 
 from aggregator.calibration.angles import Pose, distance_deg
@@ -44,10 +45,23 @@ FACTORS: Final = {"modal_seat": 1.0, "plane_fit": 0.9, "geometric": 0.85, "camer
 _Measured = Literal["modal_seat", "plane_fit", "camera_mode"]
 
 
-def measure(state: CalibrationState, plan: RoomPlan, meeting: Meeting, second: int) -> Rows:
-    """Learn from the meeting that closes at `second`; rows of what is new.
+def measure(
+    state: CalibrationState,
+    plan: RoomPlan,
+    meeting: Meeting,
+    second: int,
+    found: Mapping[str, Mapping[str, Point]] = MappingProxyType({}),
+) -> Rows:
+    """Learn from a meeting that closes; rows of what is new.
 
     Sets `meeting.calibration_stale`.
+
+    Args:
+        state: of the room.
+        plan: with the seats that held in the meeting.
+        meeting: that closes.
+        second: of its close.
+        found: by camera and label, where the picture shows seats that nobody drew.
     """
     rows: Rows = []
     for camera in plan.cameras:
@@ -58,7 +72,9 @@ def measure(state: CalibrationState, plan: RoomPlan, meeting: Meeting, second: i
         fresh = _put_away(known, centres, meeting.started)
         noticed = notice(known, fresh, camera.camera_id, plan, meeting, second)
         meeting.calibration_stale |= noticed.is_stale
-        _measure(known, camera, centres, noticed.seats_to_measure)
+        taken = {k: v for k, v in found.get(camera.camera_id, {}).items() if k in known.seats}
+        _measure(known, camera, {**taken, **centres}, noticed.seats_to_measure)
+        _remember_places(known, centres)
         rows += noticed.events + untold(known, camera, plan.room_id, second)
         known.seats = {label: seat for label, seat in known.seats.items() if not seat.is_empty}
     return rows
@@ -100,8 +116,14 @@ def _newest(lessons: Sequence[LessonLooks]) -> list[LessonLooks]:
     return kept
 
 
+def _remember_places(known: CameraCalibration, centres: Mapping[str, Point]) -> None:
+    """For which place in the picture the drawn seats' directions hold."""
+    for label, seat in known.seats.items():
+        seat.centre = seat.centre or centres.get(label)
+
+
 def _measure(
-    known: CameraCalibration, camera: CameraPlan, centres: Mapping[str, Point], wanted: set[str]
+    known: CameraCalibration, camera: CameraPlan, places: Mapping[str, Point], wanted: set[str]
 ) -> None:
     modes = {
         label: mode
@@ -109,16 +131,15 @@ def _measure(
         if label != CAMERA
         and (mode := _mode(seat, camera.calibration, is_new=label in wanted)) is not None
     }
-    fitted = [label for label in modes if label in centres]
-    plane = fit_plane([centres[label] for label in fitted], [modes[label].pose for label in fitted])
-    for label in sorted({*known.seats, *centres} - {CAMERA}):
-        place = centres.get(label)
+    fitted = [label for label in modes if label in places]
+    plane = fit_plane([places[label] for label in fitted], [modes[label].pose for label in fitted])
+    for label in sorted({*known.seats, *places} - {CAMERA}):
+        place = places.get(label)
         by_plane = plane.at(place) if plane is not None and place is not None else None
         if (seat := known.seats.get(label)) is None and by_plane is None:
             continue
         seat = seat or known.seat(label)
         _measure_seat(seat, modes.get(label), by_plane)
-        seat.centre = seat.centre or place
     whole = _camera_mode(known)
     if whole is not None and is_plausible(whole.pose, camera.calibration):
         _adopt(known.seat(CAMERA), "camera_mode", whole.pose, whole)

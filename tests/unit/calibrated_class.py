@@ -40,6 +40,7 @@ class CalibratedClass:
         self.rows: Rows = []
         self.meeting: Meeting | None = None
         self.closed = START
+        self.found: dict[str, dict[str, Pose]] = {}  # centres of seats that nobody drew
         self._random = random.Random(seed)
 
     @property
@@ -80,7 +81,7 @@ class CalibratedClass:
                     looks.add(self._random.gauss(pose[0], 4.0), self._random.gauss(pose[1], 4.0))
         self.meeting = open_meeting(self.plan, start, None)
         self.closed = start + seconds
-        self.rows = measure(self.state, self.plan, self.meeting, self.closed)
+        self.rows = measure(self.state, self.plan, self.meeting, self.closed, self.found)
         return self.rows
 
     def _look(self, front: Pose) -> Pose:

@@ -126,6 +126,24 @@ def test_seats_that_were_found_and_not_drawn_are_calibrated_by_their_label():
     assert off_deg(school.in_force(), fronts) < 2.0
 
 
+def test_a_plane_goes_through_found_seats_too():
+    school = CalibratedClass()
+    truth, found = school.truth(), {}
+    for seat in school.camera.seats:
+        xs, ys = zip(*seat.polygon, strict=True)
+        found[seat.label] = sum(xs) / len(xs), sum(ys) / len(ys)
+    school.plan = plan(drawn=False, calibrated=False)
+    school.found = {CAMERA: found}
+    others = {label: pose for label, pose in truth.items() if label not in {"A5", "A7"}}
+    school.lessons(2, others)
+    school.state.camera(CAMERA).seat("A5").looks.is_due()  # somebody came for a second
+    school.lesson(others)
+    assert school.calibrations()["A5"].method == "plane_fit"
+    assert "A7" not in school.calibrations()  # nobody ever came: the database knows no such seat
+    del truth["A7"]
+    assert off_deg(school.in_force(), truth) < 3.0
+
+
 def test_a_direction_that_hardly_changes_stays_one_version():
     school = CalibratedClass()
     school.lessons(3)
