@@ -1,9 +1,9 @@
 """How well numbers stay with people: IDF1 and identity switches.
 
-- IDF1: Ristani et al. 2016 (arXiv:1609.01775, eq. 1, 7-10). Whole trajectories are paired, one
+- IDF1: Ristani et al. 2016 (arXiv:1609.01775). Whole trajectories are paired, one
   true with one told, so that as few boxes as possible are left over; what lies on a pair of paired
   trajectories is right, everything else wrong.
-- Switches: Bernardin & Stiefelhagen 2008 (CLEAR MOT): how often the number of a true person is
+- Switches: Bernardin & Stiefelhagen 2008 (mismatches): how often the number of a true person is
   another one than when it was last found. A pair of the frame before is kept while it overlaps.
 """
 
