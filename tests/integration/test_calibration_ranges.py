@@ -9,7 +9,7 @@ from sqlalchemy import select, text
 from aggregator.calibration.ranges import stored_directions, write_calibrations
 from aggregator.plan import says_the_same
 from aggregator.reference import Places
-from aggregator.rows import CalibrationRow
+from aggregator.rows import CalibrationRow, EventRow
 from schemas.messages import Tick
 from schemas.site import Site
 from schemas.sync import sync_site
@@ -196,3 +196,20 @@ def test_a_calibration_of_our_own_is_no_reason_for_a_new_plan(school):
     assert len(after.calibrations) == 1
     assert says_the_same(before, after)
     assert not says_the_same(before, msgspec.structs.replace(after, window_s=20))
+
+
+def test_a_bump_is_an_event_beside_the_new_ranges_in_one_commit(school):
+    bump = EventRow(
+        ts=room_log.START, event_id=7, kind="calibration_bumped", severity=2,
+        site="school", room="room-1", camera="cam-1", meeting_id=9,
+        payload={"yaw_deg": 12.0, "n_seats": 1, "seats": ["A2"]},
+    )  # fmt: skip
+    aggregator = school.aggregator("a")
+    for _ in range(2):  # the second time after a crash
+        aggregator.step()
+        [held] = aggregator._held.values()
+        held.rows = [row(), bump]
+        aggregator._commit(held)
+    assert ranges(school) == [("A1", "measured", 10.0, 0, None)]
+    columns = "event_id, kind, severity, camera_id, meeting_id, payload"
+    assert school.rows("events", columns) == [(7, "calibration_bumped", 2, 1, 9, bump.payload)]
