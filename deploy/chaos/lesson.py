@@ -33,6 +33,7 @@ from schemas.transport.entries import id_order
 
 _LOOK_EVERY_S: Final = 0.1
 _RESTART_AFTER_S: Final = 0.2
+_LAST_ENTRIES: Final = 200
 _A_MINUTE_MS: Final = 70_000
 _AWAY: Final = (redis.RedisError, TransportError, sa.exc.OperationalError, sa.exc.InterfaceError)
 
@@ -109,7 +110,8 @@ class ChaosLesson:
 
     def end(self) -> None:
         """Close the cameras, wait for the last frame, and let a minute pass in the log."""
-        self.until(self._is_well, "all services to work again", 60)
+        since_ns = time.time_ns()
+        self.until(lambda: self._is_seen(since_ns), "all services to work again", 60)
         self.supervisor.stop(["ingest"])
         self.until(lambda: not any(self.in_flight().values()), "the workers to finish", 60)
         last = {room: self._append_ticks(room) for room in self.recorder.entries}
@@ -192,16 +194,15 @@ class ChaosLesson:
         with self.engine.connect() as connection:
             return int(connection.execute(query).scalar_one()) >= len(self.recorder.entries)
 
-    def _is_well(self) -> bool:
-        """Whether every camera is up and its newest frames were analysed a moment ago."""
-        now_ns = time.time_ns()
-        newest: dict[str, int] = {}
-        for entries in self.recorder.entries.values():
-            for _, message in entries[-200:]:
-                if isinstance(message, FrameFaces):
-                    newest[message.camera_id] = message.captured_at
-        cameras = [camera.id for _, camera in self.site.cameras()]
-        return all(now_ns - newest.get(camera, 0) < 3e9 for camera in cameras)
+    def _is_seen(self, since_ns: int) -> bool:
+        """Whether a picture of every camera that was taken since then is analysed."""
+        seen = {
+            message.camera_id
+            for entries in self.recorder.entries.values()
+            for _, message in entries[-_LAST_ENTRIES:]
+            if isinstance(message, FrameFaces) and message.captured_at >= since_ns
+        }
+        return seen >= {camera.id for _, camera in self.site.cameras()}
 
     def _append_ticks(self, room: str) -> str:
         """The tick that an aggregator would append to a room that is silent for a minute."""
