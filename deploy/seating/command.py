@@ -46,11 +46,10 @@ def show_seats(
     room = room_of(site, room_id)
     if draw is not None:
         check_format(draw)
-    engine = create_engine(settings.require_database_url())
+    engine = create_engine(settings.require_database_url(), pooled=False)
     with connect(settings.require_faces_url()) as client:
         cameras = _seats(site, room, engine, client, server_time_ns(client) // NS)
     confirmed_at = _confirmed_at(engine, site, room)
-    engine.dispose()
     if not any(camera.seats for camera in cameras):
         raise SettingsError(_nothing_yet(site, room))
     console.print(site_file_block(room.id, cameras), highlight=False, markup=False, soft_wrap=True)
@@ -68,7 +67,7 @@ def confirm_seats(site: Site, settings: Settings, room_id: str, console: Console
         DatabaseUnavailableError, TransportError, UnknownPlaceError: as `show_seats`.
     """
     room = room_of(site, room_id)
-    engine = create_engine(settings.require_database_url())
+    engine = create_engine(settings.require_database_url(), pooled=False)
     with connect(settings.require_faces_url()) as client:
         at_ns = server_time_ns(client)
         cameras = _seats(site, room, engine, client, at_ns // NS)
@@ -82,7 +81,6 @@ def confirm_seats(site: Site, settings: Settings, room_id: str, console: Console
                 update(rooms).where(rooms.c.room_id == number).values(seats_confirmed_at=at)
             )
             connection.commit()
-    engine.dispose()
     labels = {seat.label for camera in cameras for seat in camera.seats}
     console.print(
         f"Room {room.id}: the {len(labels)} seats are confirmed from "

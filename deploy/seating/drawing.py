@@ -22,6 +22,7 @@ FOOTER: Final = 30
 LEGEND: Final = 34
 FORMATS: Final = (".svg", ".png")
 _PNG_SCALE: Final = 2
+_TWO_LINES: Final = 34  # px that a seat needs for its label over how often it was taken
 _INK, _PAPER, _PICTURE, _EDGE = "#1f2933", "#ffffff", "#f1f3f5", "#9aa5b1"
 _DRAWN, _FOUND = "#2364aa", "#b35c00"
 
@@ -103,7 +104,7 @@ def _legend(title: str, cameras: Sequence[CameraSeats]) -> list[Shape | Words]:
         if any(camera.seats and camera.is_drawn == is_drawn for camera in cameras):
             parts.append(_seat(_box(x, 14, 16, 12), is_drawn=is_drawn))
             parts.append(Words(x + 22, 25, text, 13))
-            x += 40 + 8 * len(text)
+            x += 50 + 7 * len(text)
     return parts
 
 
@@ -120,9 +121,11 @@ def _panel(camera: CameraSeats, left: float, top: float) -> list[Shape | Words]:
         parts.append(_seat(points, is_drawn=seat.taken is None))
         xs, ys = [x for x, _ in points], [y for _, y in points]
         x, y = (min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2
-        parts.append(Words(x, y + 4, seat.label, 13, "middle", bold=True))
-        if seat.taken is not None:
-            parts.append(Words(x, y + 17, f"{seat.taken}/{camera.meetings}", 10, "middle"))
+        often = "" if seat.taken is None else f"{seat.taken}/{camera.meetings}"
+        if often and max(ys) - min(ys) >= _TWO_LINES:
+            parts.append(Words(x, y + 13, often, 10, "middle"))
+            y, often = y - 4, ""
+        parts.append(Words(x, y + 4, f"{seat.label} {often}".rstrip(), 12, "middle", bold=True))
     return parts
 
 

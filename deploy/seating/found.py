@@ -76,10 +76,11 @@ def outlined(seats: Sequence[ProposedSeat]) -> tuple[RoomSeat, ...]:
                 axis = 0 if relative[0] >= relative[1] else 1
                 for k in (i, j):
                     reach[k][axis] = max(min(reach[k][axis], gap[axis] / 2), _LEAST)
-    return tuple(
+    outlines = [
         RoomSeat(seat.label, _rectangle(seat, w, h), seat.taken)
         for seat, (w, h) in zip(seats, reach, strict=True)
-    )
+    ]
+    return tuple(sorted(outlines, key=_in_order))
 
 
 def _found_so_far(plan: RoomPlan, state: RoomState) -> Proposals:
@@ -94,3 +95,9 @@ def _rectangle(seat: ProposedSeat, w: float, h: float) -> tuple[Point, ...]:
     left, right = (round(min(max(seat.x + dx, 0.0), 1.0), 4) for dx in (-w, w))
     top, bottom = (round(min(max(seat.y + dy, 0.0), 1.0), 4) for dy in (-h, h))
     return (left, top), (right, top), (right, bottom), (left, bottom)
+
+
+def _in_order(seat: RoomSeat) -> tuple[int, str, int]:
+    """A9 before A10, and Z1 before AA1."""
+    row = seat.label.rstrip("0123456789")
+    return len(row), row, int(seat.label[len(row) :] or 0)
