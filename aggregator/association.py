@@ -21,10 +21,11 @@ from aggregator.overlap import buffered_iou
 from aggregator.tracks import Floats
 
 _MIN_OVERLAP: Final = 0.2
-_REACH: Final = 0.75  # face sizes
-_REACH_PER_S: Final = 1.0
-_REACH_PER_S_OF_NEW: Final = 12.0
-_MOST_GROWTH: Final = 0.25  # of the log of width or height, whichever changed less
+_REACH: Final = 0.75  # face heights
+_REACH_PER_S: Final = 0.75
+_REACH_PER_S_OF_NEW: Final = 10.0
+_HEIGHTS: Final = np.array([1.25, 1.0])[:, None, None]  # of a face in its widths and heights
+_MOST_GROWTH: Final = 0.25  # of width or height, whichever changed less
 
 
 class Expected(NamedTuple):
@@ -82,7 +83,9 @@ def _nearness(tracks: Expected, left: Indices, seen: Floats, loose: Indices, n_h
     wh = tracks.wh.take(left, axis=1)[:, :, None]
     boxes = seen.take(loose, axis=1)[:, None, :]
     gap_s, is_new = tracks.gap_s.take(left), tracks.is_new.take(left)
-    away = (boxes[:2] - tracks.xy.take(left, axis=1)[:, :, None]) / wh
+    # A bowed head's face is low and flat: the whole one is the measure, on the way down and up.
+    size = np.maximum(wh, boxes[2:]) * _HEIGHTS
+    away = (boxes[:2] - tracks.xy.take(left, axis=1)[:, :, None]) / size
     growth = np.abs(boxes[2:] / wh - 1.0).min(axis=0)
     reach = _REACH + np.where(
         is_new, _REACH_PER_S_OF_NEW * np.minimum(gap_s, 1.0), _REACH_PER_S * gap_s

@@ -128,13 +128,15 @@ def test_who_walks_crosses_somebody_who_walks_the_other_way_and_both_keep_their_
     assert ids == [1, 2]
 
 
-def test_who_bows_the_head_within_a_frame_keeps_the_track():
+def test_who_bows_the_head_within_a_frame_and_raises_it_again_keeps_the_track():
     """The face's height halves and its centre falls by a face; the width stays."""
     tracker = Tracker()
     for k in range(4):
         feed(tracker, k / 2, face(0.5, 0.5))
     bowed = msgspec.structs.replace(face(0.5, 0.5), box_xyxy=(608.0, 405.0, 672.0, 445.0))
     assert feed(tracker, 2.0, bowed) == [1]
+    assert feed(tracker, 2.5, bowed) == [1]
+    assert feed(tracker, 3.0, face(0.5, 0.5)) == [1]
 
 
 def test_a_camera_has_a_bounded_number_of_tracks():
