@@ -79,7 +79,6 @@ def test_deaths_at_every_point_of_a_commit_leave_no_trace(school, seed):
     recorder = recorder_of(school)
     deaths = run_with_deaths(school, recorder, a_lesson(school), seed=seed)
     assert set(deaths) == set(IN_COMMIT)
-    assert deaths.total() >= 10
     assert school.rows("meeting_summaries")
     assert_nothing_lost_or_doubled(beside_undisturbed(school, recorder))
 
