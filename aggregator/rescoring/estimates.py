@@ -14,7 +14,7 @@ x 100.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -25,13 +25,14 @@ from aggregator.score_params import ScoreParams
 from aggregator.windows import DIRECTION_BINS
 
 Floats = NDArray[np.float64]
+Eyes = Callable[[], float]
 _FULL: Final = 10_000.0  # one second of full attention
 _BIN_DEG: Final = (10.0, 15.0)
 _ORIGIN_DEG: Final = -60.0
 
 
 def window_sum_x(
-    window: Mapping[str, Any], activity: str, old: ScoreParams, new: ScoreParams, eyes: float
+    window: Mapping[str, Any], activity: str, old: ScoreParams, new: ScoreParams, eyes: Eyes
 ) -> float:
     """`sum_x` of a window under `new`.
 
@@ -40,15 +41,17 @@ def window_sum_x(
         activity: of the class at that time.
         old: parameters of the row.
         new: parameters to recompute for.
-        eyes: E, for seconds that the old credits gave nothing.
+        eyes: gives E, for seconds that the old credits gave nothing.
     """
     seconds = (window["n_front"], window["n_desk_recent"], window["n_desk_stale"])
     before = sum(n * c for n, c in zip(seconds, old.credits_of(activity), strict=True))
     after = sum(n * c for n, c in zip(seconds, new.credits_of(activity), strict=True))
     if before > 0:
         sum_x = window["sum_x"] * after / before
+    elif after > 0:
+        sum_x = window["sum_x"] + _FULL * after * eyes()
     else:
-        sum_x = window["sum_x"] + _FULL * after * eyes
+        sum_x = window["sum_x"]
     return float(min(sum_x, _FULL * window["n_obs"]))
 
 
@@ -91,7 +94,7 @@ def minute_sum_x(
     old: DirectionModel,
     new: DirectionModel,
     recent: float,
-    eyes: float = 1.0,
+    eyes: Eyes = lambda: 1.0,
 ) -> float:
     """`sum_x` of a minute under the parameters of `new`.
 
@@ -101,13 +104,13 @@ def minute_sum_x(
         old: of the row.
         new: to recompute for.
         recent: share of the looks to the desk that follow a recent one to the front.
-        eyes: E, for a minute to which the old formula gave nothing.
+        eyes: gives E, for a minute to which the old formula gave nothing.
     """
     seconds = histogram(minute)
     before = _FULL * old.sum_o(seconds, activity, recent)
     after = _FULL * new.sum_o(seconds, activity, recent)
     stored = float(minute["sum_x"])
-    factor = min(stored / before, 1.0) if before > 0 else eyes
+    factor = min(stored / before, 1.0) if before > 0 else eyes()
     sum_x = stored + factor * (after - before)
     return float(min(max(sum_x, 0.0), _FULL * minute["n_obs"]))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from aggregator.people import EARLY_S, ClassMinute
@@ -80,7 +81,7 @@ class Rescorer:
             if not self.new.is_scored(activity):
                 rows.append({**self._unscored(row), "missing_reason": _not_scored(row)})
                 continue
-            eyes = evidence.eyes_at(row)
+            eyes = partial(evidence.eyes_at, row)
             sum_x = window_sum_x(row, activity, self.old, self.new, eyes)
             rows.append(self._scored(row, sum_x, activity))
         return rows
@@ -107,7 +108,7 @@ class Rescorer:
     def _by_directions(self, row: Values, activity: str, evidence: Evidence) -> float:
         old, new = self._models
         recent = evidence.recent(row, old.front_seconds(histogram(row)))
-        return minute_sum_x(row, activity, old, new, recent, evidence.eyes_in(row))
+        return minute_sum_x(row, activity, old, new, recent, partial(evidence.eyes_in, row))
 
     def _is_observed(self, activity: str) -> bool:
         """Whether the same seconds count as observed under both versions."""

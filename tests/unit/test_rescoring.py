@@ -23,6 +23,14 @@ T0 = dt.datetime(2026, 11, 18, 10, 0, tzinfo=dt.UTC)
 LESS_DESK = params_from({"credit": {"lecture": [1.0, 0.4, 0.2]}})
 
 
+def awake():
+    return 1.0
+
+
+def half_awake():
+    return 0.5
+
+
 def window(front=0, recent=0, stale=0, away=0, *, sum_x, start=0, who=1):
     n_obs = front + recent + stale + away
     return {
@@ -49,23 +57,23 @@ def minute(counts, sum_x):
 
 def test_t0_a_windows_sum_follows_the_credits_of_its_labels():
     five_and_five = window(front=5, recent=5, sum_x=90_000)  # 5 x 100 + 5 x 80
-    assert window_sum_x(five_and_five, "lecture", AS_1, LESS_DESK, 1.0) == 70_000
+    assert window_sum_x(five_and_five, "lecture", AS_1, LESS_DESK, awake) == 70_000
     half_asleep = window(front=5, recent=5, sum_x=45_000)
-    assert window_sum_x(half_asleep, "lecture", AS_1, LESS_DESK, 1.0) == 35_000
-    assert window_sum_x(five_and_five, "seatwork", AS_1, LESS_DESK, 1.0) == 90_000
+    assert window_sum_x(half_asleep, "lecture", AS_1, LESS_DESK, awake) == 35_000
+    assert window_sum_x(five_and_five, "seatwork", AS_1, LESS_DESK, awake) == 90_000
 
 
 def test_t0_what_the_old_credits_gave_nothing_is_estimated_from_the_eyes():
     nothing_for_desks = params_from({"credit": {"lecture": [1.0, 0.8, 0.0]}})
     stale = window(stale=10, sum_x=0)
-    assert window_sum_x(stale, "lecture", nothing_for_desks, AS_1, 0.5) == 20_000
-    assert window_sum_x(window(away=10, sum_x=800), "lecture", AS_1, LESS_DESK, 1.0) == 800
+    assert window_sum_x(stale, "lecture", nothing_for_desks, AS_1, half_awake) == 20_000
+    assert window_sum_x(window(away=10, sum_x=800), "lecture", AS_1, LESS_DESK, awake) == 800
 
 
 def test_t0_a_window_never_exceeds_full_attention():
     generous = params_from({"credit": {"lecture": [1.0, 1.0, 1.0]}})
     lucky = window(front=1, stale=4, sum_x=40_000)
-    assert window_sum_x(lucky, "lecture", AS_1, generous, 1.0) == 50_000
+    assert window_sum_x(lucky, "lecture", AS_1, generous, awake) == 50_000
 
 
 @given(
@@ -75,7 +83,7 @@ def test_t0_a_window_never_exceeds_full_attention():
 )
 def test_t0_unchanged_parameters_change_nothing(labels, percent, activity):
     row = window(*labels, sum_x=percent * 100 * sum(labels))
-    assert window_sum_x(row, activity, AS_1, AS_1, 0.3) == pytest.approx(row["sum_x"])
+    assert window_sum_x(row, activity, AS_1, AS_1, half_awake) == pytest.approx(row["sum_x"])
 
 
 def test_t1_the_bins_of_the_histogram_are_those_into_which_directions_go():
@@ -103,7 +111,7 @@ def test_t1_how_recent_looks_to_the_desk_are_is_told_by_the_share():
 def test_t1_what_the_old_formula_gave_nothing_is_estimated_from_the_eyes():
     wide = DirectionModel(params_from({"front_box_deg": [60, 30]}))
     row = minute({(55, 20): 60}, sum_x=0)
-    assert minute_sum_x(row, "lecture", DirectionModel(AS_1), wide, 1.0, 0.5) == 300_000
+    assert minute_sum_x(row, "lecture", DirectionModel(AS_1), wide, 1.0, half_awake) == 300_000
 
 
 @given(
