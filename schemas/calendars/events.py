@@ -154,6 +154,7 @@ def _event(part: Any, uid: str, site_zone: dt.tzinfo) -> CalendarEvent | None:
     original, original_day, and_later = _replaced(part, site_zone)
     if not has_time:
         if original is None:
+            _day(part["DTSTART"].dt)
             return None
         zone = site_zone
         start = dt.datetime.fromtimestamp(original, zone).replace(tzinfo=None)
@@ -190,6 +191,13 @@ def _local(value: Any, site_zone: dt.tzinfo) -> tuple[dt.datetime, dt.tzinfo]:
     return time.replace(tzinfo=None, fold=0), time.tzinfo or site_zone
 
 
+def _day(value: object) -> dt.date:
+    """A value that has to be a day. Raises: ValueError: it is a time of day or a duration."""
+    if not isinstance(value, dt.date):
+        raise ValueError(f"{value} is neither a day nor a time of one")  # noqa: TRY004  with others
+    return value
+
+
 def _duration_s(part: Any, start: dt.datetime, zone: dt.tzinfo, site_zone: dt.tzinfo) -> int:
     if "DTEND" in part:
         return unix(*_local(part["DTEND"], site_zone)) - unix(start, zone)
@@ -206,7 +214,7 @@ def _replaced(part: Any, site_zone: dt.tzinfo) -> tuple[int | None, dt.date | No
     and_later = str(value.params.get("RANGE", "")).upper() == "THISANDFUTURE"
     if isinstance(value.dt, dt.datetime):
         return unix(*_local(value, site_zone)), None, and_later
-    return None, value.dt, and_later
+    return None, _day(value.dt), and_later
 
 
 def _dates(
@@ -219,7 +227,7 @@ def _dates(
             zoned = time.replace(tzinfo=time.tzinfo or site_zone)
             yield zoned.astimezone(zone).replace(tzinfo=None)
         else:
-            yield dt.datetime.combine(time, start.time())
+            yield dt.datetime.combine(_day(time), start.time())
 
 
 def _without(part: Any, site_zone: dt.tzinfo) -> Iterator[int]:
@@ -231,7 +239,7 @@ def _without(part: Any, site_zone: dt.tzinfo) -> Iterator[int]:
 def _without_days(part: Any) -> Iterator[dt.date]:
     for value in _listed(part, "EXDATE"):
         if not isinstance(value.dt, dt.datetime):
-            yield value.dt
+            yield _day(value.dt)
 
 
 def _listed(part: Any, name: str) -> Iterator[Any]:

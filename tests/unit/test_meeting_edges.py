@@ -4,6 +4,8 @@ from itertools import pairwise
 
 import msgspec
 import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from aggregator.room import Room
 from aggregator.rows import (
@@ -185,10 +187,10 @@ def emitted(log):
 DEAD = {
     "ingest still says so": [
         (at + 0.1, status(at + 0.1, 199, camera, "down"))
-        for at in range(100, 900)
+        for at in range(100, 450)
         for camera in ("cam-1", "cam-2")
     ],
-    "ingest died too": [(float(at), Tick(room_id="room-1")) for at in range(105, 900, 5)],
+    "ingest died too": [(float(at), Tick(room_id="room-1")) for at in range(105, 450, 5)],
 }
 
 
@@ -315,3 +317,37 @@ def test_a_late_frame_of_the_class_before_is_nobodys():
     kinds = (MeetingRow, ParticipationRow, MeetingSummaryRow)
     for kind in kinds:
         assert of(kind, rows) == of(kind, quiet)
+
+
+LENGTH_S = 240
+SPAN = st.tuples(st.integers(0, LENGTH_S), st.integers(1, 120)).map(lambda s: (s[0], sum(s)))
+PLANS = st.lists(
+    st.tuples(
+        st.integers(1, LENGTH_S - 10), st.dictionaries(st.sampled_from("abcd"), SPAN, max_size=4)
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(max_examples=25, deadline=None, phases=[Phase.generate])
+@given(first=st.dictionaries(st.sampled_from("abcd"), SPAN), changes=PLANS, cut=st.integers(0, 300))
+def test_whatever_plans_come_no_two_lessons_are_held_at_once_or_twice(first, changes, cut):
+    """Without pictures; a restart at any entry changes nothing."""
+    timed = [(float(at), Tick(room_id="room-1")) for at in range(LENGTH_S + 140)]
+    for at_s, lessons in [(0, first), *changes]:
+        named = [planned(*span, key=key) for key, span in lessons.items()]
+        timed.append((at_s - 0.5 * bool(at_s), calendar(*named, at_s=at_s)))
+    log = entries(sorted(timed, key=lambda pair: pair[0]))
+    rows = run(log)
+    meetings = [row for row in of(MeetingRow, rows) if row.ended is not None]
+    assert len({row.meeting_id for row in meetings}) == len(meetings)
+    assert len(meetings) == len(of(MeetingSummaryRow, rows))
+    for row in meetings:
+        assert row.started <= row.ended
+    for one, two in pairwise(meetings):
+        assert one.ended <= two.started
+    room = Room.new("room-1")
+    again = run(log[:cut], room)
+    again += run(log, Room.restore(room.snapshot()))
+    assert msgspec.msgpack.encode(again) == msgspec.msgpack.encode(rows)
