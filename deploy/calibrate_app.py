@@ -30,11 +30,12 @@ def calibrate(
     yes: Annotated[bool, typer.Option("--yes", help="Set them without asking.")] = False,
 ) -> None:
     """Teach a running room where the front is: everybody looks at the board for 20 seconds."""
-    from deploy.calibrate.command import CalibrateOptions, run_calibrate
+    from deploy.calibrate.command import CalibrateOptions, room_of, run_calibrate
     from deploy.calibrate.listing import list_calibrations
     from deploy.local.running_site import running_settings
 
     site, console = load_site(site_path), Console()
+    room_of(site, room)  # a mistyped room is told before a pipeline is looked for
     settings = running_settings(site_path, process_settings())
     if list_only:
         list_calibrations(site, settings, room, console)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
+from aggregator.calibration.angles import shifted
 from aggregator.calibration.state import (
+    MAX_CAMERA_SEATS,
     CalibrationState,
     CameraCalibration,
     Known,
@@ -38,10 +42,13 @@ def apply_commands(
 
 
 def _set(known: CameraCalibration, camera: CameraPlan, wanted: SeatDirection) -> None:
+    if not (math.isfinite(wanted.yaw_deg) and math.isfinite(wanted.pitch_deg)):
+        return
+    if wanted.label not in known.seats and len(known.seats) >= MAX_CAMERA_SEATS:
+        return
     seat = known.seat(wanted.label)
-    direction = Direction(
-        yaw_deg=round(wanted.yaw_deg, 2), pitch_deg=round(wanted.pitch_deg, 2), method="manual"
-    )
+    yaw, pitch = shifted((wanted.yaw_deg, wanted.pitch_deg), (0.0, 0.0))
+    direction = Direction(yaw_deg=yaw, pitch_deg=pitch, method="manual")
     seat.command = Known(direction, "command", None, wanted.n or None)
     seat.centre = centres_of(camera).get(wanted.label)
     seat.moved, seat.stale = None, False

@@ -336,6 +336,14 @@ def test_a_command_for_a_camera_of_another_room_changes_nothing():
     assert "cam-9" not in school.state.cameras
 
 
+def test_a_command_that_is_no_direction_sets_nothing():
+    school = CalibratedClass()
+    nan, inf = float("nan"), float("inf")
+    assert commanded(school.state, school.plan, ("A1", nan, 0.0), ("A2", 0.0, inf)) == []
+    [row] = commanded(school.state, school.plan, ("A1", nan, 0.0), ("A2", 190.0, -3.0))
+    assert (row.seat, row.yaw_deg) == ("A2", -170.0)
+
+
 def test_where_the_site_file_speaks_no_row_is_written():
     school = CalibratedClass(room_plan=plan(seats=8, calibrated=True))
     school.lessons(3)
