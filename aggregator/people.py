@@ -142,6 +142,11 @@ class Meeting(msgspec.Struct):
         return len({seat_of_key(key) for key in self.people})
 
     @property
+    def smallest_group(self) -> int:
+        """Where no per-student figure may exist, a class figure must not be one in disguise."""
+        return 0 if self.per_student else self.k
+
+    @property
     def class_shift(self) -> bool:
         """Whether the class as a whole turned away."""
         return self.shift_s >= SHIFT_S
@@ -149,7 +154,7 @@ class Meeting(msgspec.Struct):
     def add_class_second(self, cells: Sequence[Cell]) -> None:
         """Count what the class as a whole did in one second."""
         labels = [cell.label for cell in cells if cell.reason == _SCORED]
-        if len(labels) < MIN_CLASS:
+        if len(labels) < max(MIN_CLASS, self.smallest_group):
             self.shift_s = 0
             return
         share = labels.count(_FRONT) / len(labels)

@@ -140,7 +140,7 @@ def class_minute(meeting: Meeting, site: str, room: str, minute: int) -> Meeting
     """The class's minute; also kept for the meeting's summary."""
     minutes = [person.minute for person in meeting.people.values() if person.minute.n_exp]
     scores = [sums.score for sums in minutes if sums.score is not None]
-    mean = class_score(scores, len(minutes), _smallest_group(meeting))
+    mean = class_score(scores, len(minutes), meeting.smallest_group)
     minute_no = (minute - meeting.start // 60 * 60) // 60
     meeting.minutes.append(ClassMinute(minute_no, mean, meeting.minute_activity))
     together = synchrony(meeting.front_shares) if mean is not None else None
@@ -190,7 +190,7 @@ def meeting_summary(meeting: Meeting, site: str, room: str, ended: int) -> Meeti
     """The class's lesson."""
     people = list(meeting.people.values())
     scores = [p.lesson.lesson_score for p in people if p.lesson.lesson_score is not None]
-    mean = class_score(scores, meeting.n_present, _smallest_group(meeting))
+    mean = class_score(scores, meeting.n_present, meeting.smallest_group)
     coverage = _coverage([person.lesson for person in people])
     early, late = early_and_late(meeting.minutes, (ended - meeting.start) // 60)
     together = meeting.synchrony_sum / meeting.synchrony_s if meeting.synchrony_s else None
@@ -246,11 +246,6 @@ def slope_per_10_min(minutes: Sequence[ClassMinute]) -> float | None:
     s_mean = sum(s for _, s in points) / len(points)
     spread = sum((t - t_mean) ** 2 for t, _ in points)
     return 10.0 * sum((t - t_mean) * (s - s_mean) for t, s in points) / spread if spread else None
-
-
-def _smallest_group(meeting: Meeting) -> int:
-    """Where no per-student figure may exist, a class figure must not be one in disguise."""
-    return 0 if meeting.per_student else meeting.k
 
 
 def _coverage(sums: Sequence[Sums]) -> float:
