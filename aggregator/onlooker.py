@@ -7,6 +7,7 @@ from aggregator.leases import Lease
 from aggregator.room import Room
 from aggregator.store import Store
 from schemas.errors import MalformedMessageError
+from schemas.messages import decode_room_message
 from schemas.transport import Client, read_log
 
 
@@ -18,11 +19,11 @@ def look_at_room(client: Client, store: Store, room_number: int, room_id: str) -
         TransportDownError, DatabaseUnavailableError: a server is away.
     """
     held = load_room(client, store, Lease(room_number, "", "", 0), room_id)
-    while entries := read_log(client, held.stream, held.room.position, count=500):
+    room = held.room
+    while entries := read_log(client, held.stream, room.position, count=500):
         for entry in entries:
             try:
-                held.take(entry)
+                room.feed(entry.entry_id, decode_room_message(entry.fields))
             except MalformedMessageError:
-                held.skip(entry)
-        held.rows.clear()
-    return held.room
+                room.skip(entry.entry_id)
+    return room
