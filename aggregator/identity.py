@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from aggregator.cameras import CameraState
@@ -24,7 +24,7 @@ def identify(
     plan: RoomPlan,
     second: int,
     sightings: Sightings,
-    cameras: Iterable[CameraState],
+    cameras: Collection[CameraState],
 ) -> tuple[Sightings, Rows]:
     """Whom the cameras saw, by a key that names one person of the meeting, and what to tell.
 
@@ -43,6 +43,9 @@ def identify(
         moved += camera.places.changed
     changes = meeting.seat_changes
     pairs = changes.follow(second, meeting.started, sightings, news) + changes.new(moved)
+    for camera in cameras:
+        for seat in changes.mistaken:
+            camera.seats.settle(seat)
     if changes.anonymous:
         sightings = {changes.key(seat): seen for seat, seen in sightings.items()}
     if not meeting.per_student:  # then nothing is said about single seats

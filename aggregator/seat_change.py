@@ -42,6 +42,7 @@ class SeatChanges(msgspec.Struct):
     told: list[Pair] = []
     held: list[str] = []  # seats that somebody has locked
     last_number: int = 0
+    mistaken: list[str] = []  # in the last second: seats taken by a track that was exchanged
     ambiguous_s: int = 0  # student-seconds with two candidates, or in which a seat unlocked
 
     def key(self, seat: str) -> str:
@@ -64,6 +65,7 @@ class SeatChanges(msgspec.Struct):
             sightings: by seat, over all cameras.
             news: by seat, of the cameras that have some.
         """
+        self.mistaken = []
         self._note_leavers(second, sightings, news)
         pairs: list[Pair] = []
         for seat, told in sorted(news.items()):
@@ -116,7 +118,9 @@ class SeatChanges(msgspec.Struct):
         is_first = seat not in self.held
         if is_first:
             self.held.append(seat)
-        others = sorted(origins - {"", seat})
+        others = sorted(o for o in origins - {"", seat} if self._has_left(o, sightings))
+        if not others and origins - {"", seat}:
+            self.mistaken.append(seat)
         if seat in origins and not others:  # the seat's own student
             self.away.pop(seat, None)
             self.moved.pop(seat, None)
@@ -131,6 +135,12 @@ class SeatChanges(msgspec.Struct):
         elif (away := self.away.get(seat)) is not None:
             away.taken_at, away.locked = since, True
         return [_pair(other, seat) for other in others]
+
+    def _has_left(self, seat: str, sightings: Sightings) -> bool:
+        """Whether a seat's student can be elsewhere: not where a camera sees the seat held."""
+        if seat in self.away or seat in self.moved:
+            return True
+        return all(sighting.sight != Sight.SEEN for sighting in sightings.get(seat, ()))
 
     def _who_just_got_up(self, since: int) -> list[str]:
         """The seat whose student may be who came at `since` to a seat that was empty till then."""

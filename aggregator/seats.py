@@ -27,6 +27,7 @@ STAY_S: Final = 10  # what counts as having stayed, of which
 MIN_INSIDE_S: Final = 6
 VISIT_S: Final = 10  # seconds after which somebody in a seat is more than a passer-by
 _BIRTH_GRACE_S: Final = 1
+_EXCHANGE_S: Final = 2  # between the last of a track at its seat and the first of the next one
 _STRAYED: Final = 0.5  # face sizes outside a region
 _MEETING: Final = 1.2  # face sizes between two who may be taken for one another
 _STILL: Final = 0.3  # face sizes a second of somebody who sits,
@@ -84,6 +85,13 @@ class SeatBook(msgspec.Struct):
     def release(self, label: str) -> None:
         """Another camera saw this student leave."""
         self.claims[label].clear()
+
+    def settle(self, label: str) -> None:
+        """Whoever holds this seat is its student: what its track remembered was another's."""
+        claim = self.claims.get(label)
+        if claim is not None and claim.origin:
+            claim.origin = ""
+            self.origins[claim.owner] = label
 
     def confirm(self) -> None:
         """Whoever holds a seat is its student, by somebody's word."""
@@ -196,11 +204,13 @@ class SeatBook(msgspec.Struct):
         """Whether a track is the seat's student, whose face had been lost."""
         claim = self.claims[label]
         student = claim.origin or label
-        if claim.owner <= 0 or claim.out_since:
+        if claim.owner <= 0 or not region.contains(track.born_x, track.born_y):
             return False
-        if not region.contains(track.born_x, track.born_y):
-            return False
-        if track.born_ns // NS < claim.last_seen - _BIRTH_GRACE_S:
+        born = track.born_ns // NS
+        if claim.out_since:
+            # At the moment when the student seemed to leave: the track went with a passer-by.
+            return abs(born - claim.out_since) <= _EXCHANGE_S and _is_still(track)
+        if born < claim.last_seen - _BIRTH_GRACE_S:
             return False
         if claim.locked and not _is_still(track):
             return False  # walks past somebody whose head is down
@@ -220,6 +230,8 @@ class SeatBook(msgspec.Struct):
                 self._news(label).unlocked = True
             stay = self.stays[track_id][label]
             claim.start(track_id, second + 1 - stay.bit_length(), stay.bit_count() - 1)
+        elif claim.owner != track_id and claim.out_since:
+            self.origins.pop(claim.owner, None)
         claim.see(second, track_id)
         claim.strayed = False
         origin = self.origins.get(track_id, "")

@@ -3,9 +3,12 @@ name from then on."""
 
 import pytest
 
+from aggregator.cameras import Sighting
+from aggregator.claims import Sight
 from aggregator.room import Room
 from aggregator.rows import EventRow, MeetingSummaryRow, ParticipationRow
-from aggregator.seat_change import SETTLED_S
+from aggregator.seat_change import SETTLED_S, SeatChanges
+from aggregator.seats import Arrival, News
 from schemas.messages import EndOfStream, SeatsConfirmed
 from tests.unit.room_log import NS, START, centre, entries, face, plan, timed_log
 
@@ -259,3 +262,39 @@ def test_a_leaning_neighbour_makes_seconds_ambiguous():
     assert 4 <= summary.ambiguous_s <= 12
     calm = play([sits(0), sits(1), sits(2)], length_s=60)
     assert [r.ambiguous_s for r in calm if isinstance(r, MeetingSummaryRow)] == [0]
+
+
+def sighting(sight):
+    return Sighting(
+        camera_id="cam", sight=int(sight), analysed=True, down=False, faces=[], views=None,
+        view=-1, direction=None,
+    )  # fmt: skip
+
+
+def take(changes, second, seat, origin, **held):
+    """Somebody locks a seat while others are held like this."""
+    sightings = {label: [sighting(sight) for sight in sights] for label, sights in held.items()}
+    news = {seat: [News(arrival=Arrival(origin=origin, since=second - 30, locked=True))]}
+    return changes.follow(second, 0, sightings, news)
+
+
+def test_a_track_that_was_exchanged_is_not_believed_while_a_camera_sees_its_student_sit():
+    changes = SeatChanges()
+    assert take(changes, 100, "A2", "A1", A1=[Sight.OUT, Sight.SEEN], A2=[Sight.SEEN]) == []
+    assert changes.mistaken == ["A2"]
+    assert changes.anonymous == {}
+
+
+def test_a_track_is_believed_when_its_student_was_seen_to_leave_by_all():
+    changes = SeatChanges()
+    changes.follow(60, 0, {"A1": [sighting(Sight.OUT), sighting(Sight.LOST)]}, {})
+    assert take(changes, 95, "A1", "", A1=[Sight.SEEN]) == []
+    assert take(changes, 100, "A2", "A1", A1=[Sight.SEEN], A2=[Sight.SEEN]) == [("A1", "A2")]
+    assert set(changes.anonymous) == {"A1", "A2"}
+    assert changes.mistaken == []
+
+
+def test_a_pair_of_seats_is_told_once():
+    changes = SeatChanges()
+    assert take(changes, 100, "A2", "A1", A2=[Sight.SEEN]) == [("A1", "A2")]
+    assert take(changes, 120, "A1", "A2", A1=[Sight.SEEN]) == []

@@ -184,6 +184,19 @@ def test_whose_face_was_lost_standing_beside_the_seat_is_not_waited_for():
     assert camera.sight("A1") == Sight.OUT
 
 
+def test_a_passer_by_who_takes_a_students_track_along_does_not_take_the_seat():
+    """Their boxes are one for a moment; then the track goes with the passer-by."""
+    camera = Camera()
+    camera.watch(35, (0.3, 0.5))
+    student = camera.book.claims["A1"].owner
+    camera.watch(1, (0.34, 0.5))
+    camera.watch(5, (0.3, 0.5), lambda s: (0.38 + 0.04 * (s - 1036), 0.5))
+    claim = camera.book.claims["A1"]
+    assert student in {track.track_id for track in camera.tracker.tracks}
+    assert (claim.sight, claim.owner == student) == (Sight.SEEN, False)
+    assert camera.book.origins == {claim.owner: "A1"}
+
+
 @pytest.mark.parametrize(
     ("x", "y", "inside"), [(0.5, 0.3, True), (0.5, 0.6, True), (0.3, 0.3, False), (0.9, 0.2, False)]
 )
