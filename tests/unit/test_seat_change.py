@@ -6,7 +6,8 @@ import pytest
 from aggregator.cameras import Sighting
 from aggregator.claims import Sight
 from aggregator.room import Room
-from aggregator.rows import EventRow, MeetingSummaryRow, ParticipationRow
+from aggregator.rows import AttentionWindowRow, EventRow, MeetingSummaryRow, ParticipationRow
+from aggregator.score import Reason
 from aggregator.seat_change import SETTLED_S, SeatChanges
 from aggregator.seats import Arrival, News
 from schemas.messages import EndOfStream, SeatsConfirmed
@@ -176,6 +177,28 @@ def test_while_a_class_still_arrives_nobody_who_sits_down_is_suspected():
     late = along((0, None), (75, 4))
     errand = along((0, 0), (60, 0), (62, (centre(0)[0], 0.45)), (63, None))
     assert seat_changes(play([errand, sits(1), late])) == []
+
+
+def test_who_presents_at_the_board_is_out_of_the_seat_and_not_inattentive():
+    """Gets up in the second second of a window, is seen at the front for a minute, comes back."""
+    board, up = (0.5, 0.93), (centre(0)[0], 0.93)
+    presents = along((0, 0), (51, 0), (54, up), (60, board), (110, board), (116, up), (119, 0))
+    rows = play([presents, sits(1), sits(2)], length_s=170)
+    by_seat, anonymous = presence(rows)
+    (_, end), (start, _) = by_seat["A1"]
+    assert end <= 53
+    assert start >= 119
+    assert anonymous == []
+    student = min(
+        r.participation_id for r in rows if isinstance(r, ParticipationRow) and r.seat == "A1"
+    )
+    windows = {
+        row.window_start - START: row
+        for row in rows
+        if isinstance(row, AttentionWindowRow) and row.participation_id == student
+    }
+    assert (windows[50].score, windows[50].missing_reason) == (None, Reason.OUT_OF_SEAT)
+    assert not any(60 <= begin < 110 for begin in windows)
 
 
 def test_who_comes_back_to_the_own_seat_is_the_same_student():
