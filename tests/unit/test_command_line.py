@@ -202,11 +202,11 @@ def test_a_database_that_is_not_there_is_status_69(facepose, site):
         assert_is_a_sentence(run.stderr, "Connection refused")
 
 
-def test_a_database_that_refuses_the_password_is_status_69(facepose, site, database_url):
+def test_a_database_that_refuses_the_password_is_a_wrong_setting(facepose, site, database_url):
     head, _, tail = database_url.partition("@")
     url = f"{head.rpartition(':')[0]}:{SECRET}@{tail}"
     run = facepose("db", "upgrade", folder=site, DATABASE_URL=url)
-    assert run.returncode == 69
+    assert run.returncode == 78
     assert_is_a_sentence(run.stderr, "password authentication failed")
 
 
