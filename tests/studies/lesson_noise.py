@@ -19,7 +19,8 @@ from deploy.lesson.matching import People
 from deploy.lesson.noise_model import FILE, NoiseModel, Origin
 from deploy.simulator.film import build
 from deploy.simulator.undrawn import Undrawn
-from tests.studies.lesson_noise_fit import FalseFace, Looks, fit
+from tests.studies.lesson_looks import FalseFace, Looks
+from tests.studies.lesson_noise_fit import fit
 from workers.analyzer import FaceAnalyzer
 from workers.geometry.canonical_mesh import load_canonical_mesh
 from workers.stages import View

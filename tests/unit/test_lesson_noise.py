@@ -9,13 +9,16 @@ from deploy.lesson.degrade import Degrader, faces_of
 from deploy.lesson.matching import People, match_boxes
 from deploy.lesson.noise_model import load_noise
 from deploy.simulator.undrawn import Undrawn
-from tests.studies.lesson_noise_fit import FalseFace, Looks, fit
+from tests.studies.lesson_looks import FalseFace, Looks
+from tests.studies.lesson_noise_fit import fit
 from workers.geometry.canonical_mesh import load_canonical_mesh
 
 
 @pytest.fixture(scope="module")
 def model():
-    return load_noise()
+    """The committed model, but faces are missed often enough to tell how often."""
+    recall = ((0.9, 0.85, 0.8, 0.6, 0.3),) * 6
+    return msgspec.structs.replace(load_noise(), recall=recall, recall_memory=0.8)
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +68,9 @@ def test_a_fit_of_degraded_truth_gives_the_model_back(film, model):
         was, now = getattr(model, name), getattr(again, name)
         assert now.sd[common] == pytest.approx(was.sd[common], rel=0.3), name
         assert now.memory == pytest.approx(was.memory, abs=0.12), name
-    assert again.ear_open[common] == pytest.approx(model.ear_open[common], abs=0.03)
-    assert again.ear_closed[common] == pytest.approx(model.ear_closed[common], abs=0.03)
+    # A dozen faces differ among themselves by .04.
+    assert again.ear_open[common] == pytest.approx(model.ear_open[common], abs=0.06)
+    assert again.ear_closed[common] == pytest.approx(model.ear_closed[common], abs=0.06)
 
 
 def test_the_same_seed_degrades_alike_and_another_does_not(film, model):
