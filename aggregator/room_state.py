@@ -44,6 +44,10 @@ class RoomState(msgspec.Struct):
     calibration: CalibrationState = msgspec.field(default_factory=CalibrationState)
     proposals: Proposals = msgspec.field(default_factory=Proposals)  # seats that nobody drew
 
+    def count(self, what: str) -> None:
+        """Count an entry that changes no row."""
+        self.counts[what] = self.counts.get(what, 0) + 1
+
 
 def pack(state: RoomState) -> bytes:
     """The state as a snapshot, exact."""
