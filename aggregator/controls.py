@@ -55,4 +55,5 @@ def _order(control: Control) -> tuple[int, bytes]:
 
 
 def _with(waiting: Sequence[C], control: C) -> list[C]:
-    return [*waiting, control][-MAX_WAITING:]
+    kept: list[C] = [*waiting, control]
+    return kept[-MAX_WAITING:]
