@@ -55,5 +55,6 @@ def _order(control: Control) -> tuple[int, bytes]:
 
 
 def _with(waiting: Sequence[C], control: C) -> list[C]:
-    kept: list[C] = [*waiting, control]
+    kept = list(waiting)
+    kept.append(control)
     return kept[-MAX_WAITING:]
