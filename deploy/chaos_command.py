@@ -44,8 +44,9 @@ def chaos(
     console = Console(stderr=as_json)
     pull_with_progress(DEFAULT_NAMES, settings.device, console)
     with _folder(state) as folder, _progress(console, kills) as on_step:
-        options = ChaosOptions(kills, seed, pace, folder)
-        report = run_chaos(options, settings, chaos_school(), on_step)
+        on_step("drawing the lesson", 0)
+        simulation = chaos_school()
+        report = run_chaos(ChaosOptions(kills, seed, pace, folder), settings, simulation, on_step)
     if as_json:
         typer.echo(json.dumps(report.as_json()))
     else:

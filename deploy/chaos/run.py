@@ -48,8 +48,11 @@ class ChaosOptions:
 
 
 @cache
-def chaos_school(on_drawn: Callable[[int, int], None] | None = None) -> Simulation:
-    """Two small rooms, one of them with two cameras: two cores must carry all of it."""
+def chaos_school() -> Simulation:
+    """Two small rooms, one of them with two cameras: two cores must carry all of it.
+
+    Drawn once, which takes a minute or two, and kept in the cache.
+    """
     rooms = (
         build_room(
             "four", "Four seats (simulated)", rows=1, columns=4,
@@ -60,7 +63,7 @@ def chaos_school(on_drawn: Callable[[int, int], None] | None = None) -> Simulati
             camera_offsets_m=(-0.6, 0.6), width=640, height=360,
         ),
     )  # fmt: skip
-    return build(FILM_MINUTES, FILM_SEED, cache_folder() / "simulations", on_drawn, rooms=rooms)
+    return build(FILM_MINUTES, FILM_SEED, cache_folder() / "simulations", rooms=rooms)
 
 
 def run_chaos(
