@@ -28,7 +28,8 @@ MIN_INSIDE_S: Final = 6
 VISIT_S: Final = 10  # seconds after which somebody in a seat is more than a passer-by
 _BIRTH_GRACE_S: Final = 1
 _EXCHANGE_S: Final = 2  # between the last of a track at its seat and the first of the next one
-_STRAYED: Final = 0.5  # face sizes outside a region
+_STRAYED: Final = 0.5  # face sizes outside a region: has left it
+_BESIDE: Final = 0.21  # the same: may be somebody else's face
 _MEETING: Final = 1.2  # face sizes between two who may be taken for one another
 _STILL: Final = 0.3  # face sizes a second of somebody who sits,
 _JITTER: Final = 0.2  # and face sizes besides, of the boxes
@@ -149,12 +150,15 @@ class SeatBook(msgspec.Struct):
         claim = self.claims[label]
         owner = seen.get(claim.owner)
         if owner is not None:
-            claim.strayed = _is_outside(owner, region)
-            if self._in(owner.track_id, label) and not claim.strayed:
+            outside = _outside(owner, region)
+            claim.strayed = outside > _STRAYED
+            if claim.strayed or not self._in(owner.track_id, label):
+                claim.leave(second)
+            elif outside > _BESIDE:
+                claim.miss()  # perhaps the track went over to who stands behind
+            else:
                 claim.see(second, owner.track_id)
                 self.origins.setdefault(owner.track_id, label)
-            else:
-                claim.leave(second)
         elif claim.strayed:
             claim.leave(second)
         else:
@@ -190,7 +194,7 @@ class SeatBook(msgspec.Struct):
         claim = self.claims[label]
         if claim.sight == Sight.SEEN or not self._in(track.track_id, label):
             return False
-        if _is_outside(track, region):
+        if _outside(track, region) > _BESIDE:
             return False
         if self.stays[track.track_id][label].bit_count() >= MIN_INSIDE_S:
             return True
@@ -286,12 +290,10 @@ def _earlier_stays(history: Sequence[str]) -> dict[str, int]:
     return stays
 
 
-def _is_outside(track: Track, region: Region) -> bool:
-    """Whether the face itself, not its slow anchor, is clearly outside."""
+def _outside(track: Track, region: Region) -> float:
+    """How far outside the face itself is, not its slow anchor, in face sizes."""
     dx, dy = region.beyond(track.x, track.y)
-    if not (dx or dy):
-        return False
-    return math.hypot(dx / track.w, dy / track.h) > _STRAYED
+    return math.hypot(dx / track.w, dy / track.h) if dx or dy else 0.0
 
 
 def _is_still(track: Track) -> bool:

@@ -265,3 +265,14 @@ def test_a_rectangle_is_a_box_and_a_trapezium_is_not():
     assert Region.of(SEATS[0]).is_box
     trapezium = ((0.1, 0.1), (0.3, 0.1), (0.25, 0.3), (0.15, 0.3))
     assert not Region.of(SeatPlan(label="T", polygon=trapezium)).is_box
+
+
+def test_a_face_at_the_edge_of_a_seat_may_be_anothers_and_does_not_count():
+    """The student's track has gone over to somebody who stands behind."""
+    camera = Camera()
+    camera.watch(35, (0.3, 0.5))
+    camera.watch(2, (0.3, 0.415))
+    claim = camera.book.claims["A1"]
+    assert (claim.sight, claim.last_seen) == (Sight.LOST, 1034)
+    camera.watch(1, (0.3, 0.48))
+    assert camera.sight("A1") == Sight.SEEN
