@@ -46,10 +46,6 @@ class Region(msgspec.Struct, frozen=True):
         """From the centre, in sizes of the region."""
         return float(np.hypot((x - self.x) / self.w, (y - self.y) / self.h))
 
-    def beyond(self, x: float, y: float) -> tuple[float, float]:
-        """How far outside the bounding box a point lies, along both axes; 0: not outside."""
-        return max(0.0, abs(x - self.x) - self.w / 2), max(0.0, abs(y - self.y) - self.h / 2)
-
     def contains(self, x: float, y: float) -> bool:
         """Even-odd rule; the bounding box first, it is cheap."""
         if abs(x - self.x) > self.w / 2 or abs(y - self.y) > self.h / 2:

@@ -291,9 +291,11 @@ def _earlier_stays(history: Sequence[str]) -> dict[str, int]:
 
 
 def _outside(track: Track, region: Region) -> float:
-    """How far outside the face itself is, not its slow anchor, in face sizes."""
-    dx, dy = region.beyond(track.x, track.y)
-    return math.hypot(dx / track.w, dy / track.h) if dx or dy else 0.0
+    """How far outside the bounding box the face itself is, not its slow anchor, in face sizes."""
+    dx, dy = abs(track.x - region.x) - region.w / 2, abs(track.y - region.y) - region.h / 2
+    if dx <= 0 and dy <= 0:
+        return 0.0
+    return math.hypot(max(dx, 0.0) / track.w, max(dy, 0.0) / track.h)
 
 
 def _is_still(track: Track) -> bool:
