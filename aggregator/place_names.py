@@ -44,6 +44,7 @@ def confirm_places(book: PlaceBook) -> None:
     for place in book.places:
         if not place.label:
             place.judged = False
+            place.stay.begin_here()
 
 
 def _notice_move(

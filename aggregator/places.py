@@ -49,6 +49,10 @@ class Stay(msgspec.Struct):
         if self.now_s >= self.best_s:
             self.x, self.y, self.best_s = self.now_x, self.now_y, self.now_s
 
+    def begin_here(self) -> None:
+        """What was before does not count: this is the seat."""
+        self.x, self.y, self.best_s = self.now_x, self.now_y, self.now_s
+
 
 class Place(msgspec.Struct):
     """One place; lengths are fractions of the picture."""

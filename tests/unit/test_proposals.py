@@ -10,7 +10,7 @@ from aggregator.places import Place, Stay
 from aggregator.proposals import MAX_SEATS, Proposals
 from aggregator.room import Room
 from aggregator.rows import EventRow, ParticipationRow, SeatRow
-from schemas.messages import Tick
+from schemas.messages import SeatsConfirmed, Tick
 from schemas.policy import resolve
 from tests.unit.room_log import NS, START, entries, face, plan, timed_log
 
@@ -124,7 +124,7 @@ def no_plan(policy=None):
     return structs.replace(undrawn, cameras=undrawn.cameras[:1])
 
 
-def lessons(*scenes, policy=None, length_s=FILM_S):
+def lessons(*scenes, policy=None, length_s=FILM_S, more=()):
     """The room and all rows of some meetings, one after the other."""
     timed = []
     for n, scene in enumerate(scenes):
@@ -134,7 +134,7 @@ def lessons(*scenes, policy=None, length_s=FILM_S):
         silent = range(length_s + 1, length_s + BREAK_S, 5)
         timed += [(float(begin + s), Tick(room_id="room-1")) for s in silent]
     room, rows = Room.new("room-1"), []
-    for entry_id, message in entries(timed):
+    for entry_id, message in entries(sorted([*timed, *more], key=lambda pair: pair[0])):
         rows.append((message, room.feed(entry_id, message)))
     return room, [row for _, each in rows for row in each]
 
@@ -224,4 +224,21 @@ def test_who_moves_to_another_seat_in_a_room_without_a_plan_has_no_seat_any_more
     assert (event.kind, event.payload) == ("seat_change", {"seats": ["A1", "B1"]})
     assert sorted(people_of(rows, 1)) == [
         ("", "anonymous"), ("A1", "seat"), ("A2", "seat"), ("A3", "seat"),
+    ]  # fmt: skip
+
+
+def test_a_confirmation_looks_for_the_seats_anew():
+    """Whoever moved to B1 is B1's student then."""
+    way = moving(80.0, SPOTS[0], SPOTS[3])
+    at = 170 + BREAK_S + 150
+    confirmed = SeatsConfirmed(room_id="room-1", at=(START + at) * NS)
+    _, rows = lessons(
+        sitting(*SPOTS),
+        lambda t, _camera: [face(*way(t)), face(*SPOTS[1])],
+        length_s=170,
+        more=[(float(at), confirmed)],
+    )
+    assert [row.payload["seats"] for row in rows if isinstance(row, EventRow)] == [["A1", "B1"]]
+    assert sorted(people_of(rows, 1)) == [
+        ("", "anonymous"), ("A1", "seat"), ("A2", "seat"), ("B1", "seat"),
     ]  # fmt: skip
