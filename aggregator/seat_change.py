@@ -18,6 +18,7 @@ from aggregator.cameras import Sighting, is_present
 from aggregator.claims import SWAP_AWAY_S, Sight
 from aggregator.seats import News
 
+ERRAND_S: Final = 5  # who was out for less only leaned out
 SETTLED_S: Final = 300  # until then a class arrives: new people in new seats are latecomers
 _NUMBER: Final = "\0"  # no label of a seat has it: PostgreSQL's texts cannot
 
@@ -91,10 +92,12 @@ class SeatChanges(msgspec.Struct):
                 if away is None or away.locked:
                     self.away[seat] = Away(since=second)
             elif away is not None and not away.locked and seat not in news:
-                if Sight.SEEN in sights:
-                    del self.away[seat]
-                else:
+                if Sight.SEEN not in sights:
                     away.taken_at = 0
+                elif second - away.since >= ERRAND_S and self._others_afoot(seat):
+                    away.taken_at, away.locked = second, True
+                else:
+                    del self.away[seat]
 
     def _arrivals(
         self, seat: str, told: Sequence[News], sightings: Sightings, *, settled: bool
@@ -104,7 +107,10 @@ class SeatChanges(msgspec.Struct):
         if not arrivals:
             return []
         since = min(arrival.since for arrival in arrivals)
-        origins = {arrival.origin for arrival in arrivals}
+        doubtful = self._others_afoot(seat)
+        origins = {
+            "" if arrival.origin == seat and doubtful else arrival.origin for arrival in arrivals
+        }
         if any(arrival.locked for arrival in arrivals):
             return self._taken(seat, since, origins, sightings, settled=settled)
         if origins == {""} and seat in self.away:
@@ -135,6 +141,20 @@ class SeatChanges(msgspec.Struct):
         elif (away := self.away.get(seat)) is not None:
             away.taken_at, away.locked = since, True
         return [_pair(other, seat) for other in others]
+
+    def _others_afoot(self, seat: str) -> bool:
+        """Whether another student was away while this seat's was.
+
+        Then the track that comes back proves nothing: it may have gone over to the other one, who
+        was perhaps not seen when the two met.
+        """
+        away = self.away.get(seat)
+        return away is not None and any(
+            (not other.taken_at or other.taken_at > away.since)
+            and abs(other.since - away.since) <= SWAP_AWAY_S
+            for label, other in self.away.items()
+            if label != seat
+        )
 
     def _has_left(self, seat: str, sightings: Sightings) -> bool:
         """Whether a seat's student can be elsewhere: not where a camera sees the seat held."""

@@ -321,3 +321,29 @@ def test_a_pair_of_seats_is_told_once():
     changes = SeatChanges()
     assert take(changes, 100, "A2", "A1", A2=[Sight.SEEN]) == [("A1", "A2")]
     assert take(changes, 120, "A1", "A2", A1=[Sight.SEEN]) == []
+
+
+def out(*seats):
+    return {seat: [sighting(Sight.OUT)] for seat in seats}
+
+
+def seen(*seats):
+    return {seat: [sighting(Sight.SEEN)] for seat in seats}
+
+
+def test_a_track_that_comes_back_proves_nothing_while_another_student_is_away():
+    """The two met unseen, and the track of A1 went over to A2's student, who sits down in A1."""
+    changes = SeatChanges()
+    changes.follow(100, 0, out("A1") | seen("A2"), {})
+    changes.follow(102, 0, out("A1", "A2"), {})
+    assert changes.follow(112, 0, seen("A1") | out("A2"), {}) == []
+    comes = News(arrival=Arrival(origin="", since=114, locked=False))
+    assert changes.follow(124, 0, seen("A1") | out("A2"), {"A2": [comes]}) == [("A1", "A2")]
+
+
+def test_one_who_only_leaned_out_meanwhile_is_not_suspected():
+    changes = SeatChanges()
+    changes.follow(100, 0, out("A1", "A2"), {})
+    changes.follow(103, 0, seen("A1") | out("A2"), {})
+    comes = News(arrival=Arrival(origin="", since=110, locked=True))
+    assert changes.follow(140, 0, seen("A1", "A2"), {"A2": [comes]}) == []
