@@ -70,6 +70,7 @@ class SeatChanges(msgspec.Struct):
         self._note_leavers(second, sightings, news)
         pairs: list[Pair] = []
         for seat, told in sorted(news.items()):
+            self._note_unseen_leaver(seat, told, sightings)
             self.ambiguous_s += _is_ambiguous(sightings.get(seat, ()), told)
             pairs += self._arrivals(seat, told, sightings, settled=second - started >= SETTLED_S)
         pairs += self._suspected()
@@ -98,6 +99,12 @@ class SeatChanges(msgspec.Struct):
                     away.taken_at, away.locked = second, True
                 else:
                     del self.away[seat]
+
+    def _note_unseen_leaver(self, seat: str, told: Sequence[News], sightings: Sightings) -> None:
+        """Somebody walked in where the student was not seen any more: then the student had left."""
+        gone = [news.gone_since for news in told if news.gone_since]
+        if gone and seat not in self.away and self._has_left(seat, sightings):
+            self.away[seat] = Away(since=max(gone))
 
     def _arrivals(
         self, seat: str, told: Sequence[News], sightings: Sightings, *, settled: bool

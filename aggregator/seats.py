@@ -31,9 +31,11 @@ _EXCHANGE_S: Final = 2  # between the last of a track at its seat and the first 
 _STRAYED: Final = 0.5  # face sizes outside a region: has left it
 _BESIDE: Final = 0.21  # the same: may be somebody else's face
 _MEETING: Final = 1.2  # face sizes between two who may be taken for one another
+_WALKED: Final = 5.0  # face sizes a second of somebody who walks
 _STILL: Final = 0.3  # face sizes a second of somebody who sits,
 _JITTER: Final = 0.2  # and face sizes besides, of the boxes
 _OWNER_BONUS: Final = 0.5  # region sizes: who waits for a seat is not replaced by who leans over
+_RESTS: Final = 0b111  # 3 s
 _ALL: Final = (1 << STAY_S) - 1
 
 
@@ -50,6 +52,7 @@ class News(msgspec.Struct):
 
     rivals: int = 0  # tracks inside besides the owner
     unlocked: bool = False
+    gone_since: int = 0  # since when its student was not seen, whom nobody saw leave; 0: no such
     arrival: Arrival | None = None
 
 
@@ -76,7 +79,7 @@ class SeatBook(msgspec.Struct):
         self.news = {}
         seen = {track.track_id: track for track in tracks if track.seen_in(second)}
         self._watch(tracks, seen, regions)
-        self._forget_who_met(seen)
+        self._forget_who_met(second, tracks, seen)
         for label, claim in self.claims.items():
             if claim.locked:
                 self._follow_owner(second, label, seen, regions.by_label[label])
@@ -121,23 +124,37 @@ class SeatBook(msgspec.Struct):
             self.stays[track.track_id] = stay
         self.origins = {track: o for track, o in self.origins.items() if track in self.stays}
 
-    def _forget_who_met(self, seen: Mapping[int, Track]) -> None:
-        """Of two who met on their ways nobody knows any more which is which."""
+    def _forget_who_met(
+        self, second: int, tracks: Sequence[Track], seen: Mapping[int, Track]
+    ) -> None:
+        """Of two who met on their ways nobody knows any more which is which.
+
+        They may have met while one of them was hidden: by the other, as likely as not.
+        """
         sitting = self._settled()
         if len(sitting) == len(seen):
             return
-        afoot = [seen[t] for t in self.origins if t in seen and t not in sitting]
+        afoot = [t for t in tracks if t.track_id in self.origins and t.track_id not in sitting]
         met = {
             track.track_id
             for pair in combinations(afoot, 2)
-            if _apart(*pair) < _MEETING
+            if _apart(*pair) < _MEETING + _WALKED * max(_unseen_s(t, second) for t in pair)
             for track in pair
         }
+        met |= {t.track_id for t in afoot if self._is_mistaken(t.track_id)}
         for track_id in met:
             del self.origins[track_id]
         for claim in self.claims.values():
             if claim.owner in met:
                 claim.owner = NO_TRACK
+
+    def _is_mistaken(self, track_id: int) -> bool:
+        """Whether a track rests on somebody whose own track was lost: it is that student's face."""
+        return any(
+            bits & _RESTS == _RESTS and self.claims[label].sight == Sight.LOST
+            for label, bits in self.stays[track_id].items()
+            if label != self.origins[track_id] and self.claims[label].owner != track_id
+        )
 
     def _settled(self) -> set[int]:
         """The tracks of the students who are seen in their seats."""
@@ -231,7 +248,8 @@ class SeatBook(msgspec.Struct):
         claim, track_id = self.claims[label], track.track_id
         if claim.owner != track_id and not self._is_reborn(track, label, seen, region):
             if claim.locked:
-                self._news(label).unlocked = True
+                news = self._news(label)
+                news.unlocked, news.gone_since = True, claim.last_seen
             stay = self.stays[track_id][label]
             claim.start(track_id, second + 1 - stay.bit_length(), stay.bit_count() - 1)
         elif claim.owner != track_id and claim.out_since:
@@ -303,6 +321,11 @@ def _is_still(track: Track) -> bool:
     life_s = (track.seen_ns - track.born_ns) / NS
     dx, dy = track.x - track.born_x, track.y - track.born_y
     return life_s > 0 and math.hypot(dx / track.w, dy / track.h) <= _JITTER + _STILL * life_s
+
+
+def _unseen_s(track: Track, second: int) -> float:
+    """How long before the end of the second the face was seen last."""
+    return max(0.0, second + 1 - track.seen_ns / NS)
 
 
 def _apart(one: Track, other: Track) -> float:

@@ -150,6 +150,21 @@ def test_two_who_change_seats_with_their_backs_turned_are_suspected():
     check_swap(play(swap(hidden)))
 
 
+def test_a_student_whom_nobody_saw_leave_has_left_when_another_walks_in():
+    """One of the two gets up with the face turned away and is seen again only on the way."""
+
+    def unseen_at_first(start_s, here, there):
+        (x1, _), y = place(there), AISLE_Y
+        return along(
+            (0, here), (start_s, None), (start_s + 6, (x1, y)), (start_s + 9, there),
+        )  # fmt: skip
+
+    ways = [unseen_at_first(GETS_UP_S, 0, 2), walks(GETS_UP_S + 2, 2, 0), sits(1), sits(3)]
+    [(at, *seats)] = seat_changes(play(ways))
+    assert seats == ["A1", "A3"]
+    assert at - (GETS_UP_S + 12) <= 60
+
+
 def test_what_one_of_two_cameras_saw_holds_for_the_room():
     """The second camera is blind for walkers: to it both heads just went down for a while."""
     unseen = [("cam-2", GETS_UP_S, GETS_UP_S + 13)]

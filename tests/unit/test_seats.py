@@ -184,6 +184,17 @@ def test_whose_face_was_lost_standing_beside_the_seat_is_not_waited_for():
     assert camera.sight("A1") == Sight.OUT
 
 
+def test_a_track_that_rests_on_a_student_whose_own_track_was_lost_is_not_its_students_any_more():
+    camera = Camera()
+    camera.watch(35, (0.3, 0.5), (0.6, 0.5))
+    gone, other = (camera.book.claims[label].owner for label in ("A1", "A2"))
+    # To the camera it looks as if the student walked over; the other one's face is not found.
+    camera.watch(19, lambda s: (0.3 + 0.03 * min(s - 1035, 10), 0.5))
+    assert [track.track_id for track in camera.tracker.tracks] == [gone]
+    assert gone not in camera.book.origins
+    assert other not in camera.book.origins
+
+
 def test_a_passer_by_who_takes_a_students_track_along_does_not_take_the_seat():
     """Their boxes are one for a moment; then the track goes with the passer-by."""
     camera = Camera()
