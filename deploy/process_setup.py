@@ -6,12 +6,22 @@ import logging
 import signal
 import sys
 from types import FrameType
-from typing import Literal
+from typing import Literal, TextIO, cast
 
 import structlog
 
 from deploy.stop_wish import StopWish
 from schemas.settings import Settings, load_settings
+
+
+class _StandardError:
+    """Whatever standard error is when a line is written: loggers outlive a redirection."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
 
 
 def configure_logs(log_format: Literal["text", "json"] = "text") -> None:
@@ -34,7 +44,7 @@ def configure_logs(log_format: Literal["text", "json"] = "text") -> None:
     structlog.configure(
         processors=[*processors, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=cast("TextIO", _StandardError())),
         cache_logger_on_first_use=True,
     )
 

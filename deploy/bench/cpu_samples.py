@@ -39,7 +39,8 @@ class CpuSamples:
             yield
         finally:
             signal.setitimer(signal.ITIMER_PROF, 0.0)
-            signal.signal(signal.SIGPROF, before)
+            # One more may be on its way: by default it would end the process.
+            signal.signal(signal.SIGPROF, signal.SIG_IGN if before == signal.SIG_DFL else before)
 
     def clear(self) -> None:
         """Begin anew."""
