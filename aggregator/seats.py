@@ -134,7 +134,7 @@ class SeatBook(msgspec.Struct):
         sitting = self._settled()
         if len(sitting) == len(seen):
             return
-        afoot = [t for t in tracks if t.track_id in self.origins and t.track_id not in sitting]
+        afoot = [t for t in tracks if t.track_id not in sitting and self._is_afoot(t, seen)]
         met = {
             track.track_id
             for pair in combinations(afoot, 2)
@@ -147,6 +147,14 @@ class SeatBook(msgspec.Struct):
         for claim in self.claims.values():
             if claim.owner in met:
                 claim.owner = NO_TRACK
+
+    def _is_afoot(self, track: Track, seen: Mapping[int, Track]) -> bool:
+        """Whether a student is seen to be away, or was when last seen; not who only looks down."""
+        origin = self.origins.get(track.track_id)
+        if origin is None:
+            return False
+        claim = self.claims.get(origin)
+        return track.track_id in seen or bool(claim and claim.out_since)
 
     def _is_mistaken(self, track_id: int) -> bool:
         """Whether a track rests on somebody whose own track was lost: it is that student's face."""
@@ -324,8 +332,8 @@ def _is_still(track: Track) -> bool:
 
 
 def _unseen_s(track: Track, second: int) -> float:
-    """How long before the end of the second the face was seen last."""
-    return max(0.0, second + 1 - track.seen_ns / NS)
+    """How long the face has not been seen; 0 when it was, in this second."""
+    return 0.0 if track.seen_in(second) else second + 1 - track.seen_ns / NS
 
 
 def _apart(one: Track, other: Track) -> float:

@@ -195,6 +195,16 @@ def test_a_track_that_rests_on_a_student_whose_own_track_was_lost_is_not_its_stu
     assert other not in camera.book.origins
 
 
+def test_neighbours_who_both_look_down_have_not_met():
+    seats = tuple(SeatPlan(label=f"A{i}", polygon=square(0.3 + 0.1 * i, 0.5)) for i in range(2))
+    camera = Camera(seats)
+    camera.watch(35, (0.3, 0.5), (0.4, 0.5), (0.8, 0.5))
+    for _ in range(3):
+        camera.watch(1, (0.8, 0.5))
+        camera.watch(1, (0.3, 0.5), (0.4, 0.5), (0.8, 0.5))
+    assert sorted(camera.book.origins.values()) == ["A0", "A1"]
+
+
 def test_a_passer_by_who_takes_a_students_track_along_does_not_take_the_seat():
     """Their boxes are one for a moment; then the track goes with the passer-by."""
     camera = Camera()
