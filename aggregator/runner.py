@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 
 from aggregator.calibration.ranges import stored_directions
 from aggregator.errors import UnknownPlaceError
-from aggregator.garbage import collect_seldom
+from aggregator.garbage import collecting_seldom
 from aggregator.leases import LeaseKeeper
 from aggregator.loop import Aggregator
 from aggregator.metrics import AggregatorMetrics
@@ -112,11 +112,11 @@ def _calendars(site: Site, folder: Path | None, end: threading.Event) -> Calenda
 
 
 def _serve(aggregator: Aggregator, patience: Patience, end: threading.Event) -> None:
-    collect_seldom()
-    while not end.is_set() and not aggregator.is_over():
-        patience.try_once(aggregator.step)
-        if aggregator.is_idle():
-            end.wait(0.2)
+    with collecting_seldom():
+        while not end.is_set() and not aggregator.is_over():
+            patience.try_once(aggregator.step)
+            if aggregator.is_idle():
+                end.wait(0.2)
     patience.try_once(aggregator.finish)
 
 

@@ -20,7 +20,7 @@ import psutil
 from prometheus_client import CollectorRegistry
 from sqlalchemy import func, select
 
-from aggregator.garbage import collect_seldom
+from aggregator.garbage import collecting_seldom
 from aggregator.loop import Aggregator
 from aggregator.metrics import AggregatorMetrics
 from aggregator.runner import build_aggregator, holder_name
@@ -232,10 +232,10 @@ def measure(options: AggregateOptions) -> AggregateRun:
     """
     with _servers() as (database_url, faces_url):
         bench = _Bench(options, database_url, faces_url)
-        collect_seldom()  # as in service
         try:
-            bench.play(WARM_UP_S)
-            run = bench.play(options.seconds)
+            with collecting_seldom():  # as in service
+                bench.play(WARM_UP_S)
+                run = bench.play(options.seconds)
         finally:
             bench.close()
     expected = options.rooms * options.seconds * (options.fps + 1)
