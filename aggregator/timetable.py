@@ -59,7 +59,9 @@ class Timetable:
             return None
         held = max(running, key=_order)
         next_starts = [p.start for p in near if held.start < p.start < held.end]
-        return msgspec.structs.replace(held, end=min([held.end, *next_starts]))
+        end = min([held.end, *next_starts])
+        # What a later one cut off is not resumed when that one is over.
+        return msgspec.structs.replace(held, end=end) if second < end else None
 
     def still_held(self, source_key: str, second: int) -> Planned | None:
         """The lesson of that key if it is held in `second`; its rule may begin at another time."""

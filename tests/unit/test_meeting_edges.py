@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import msgspec
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from aggregator.room import Room
@@ -330,7 +330,16 @@ PLANS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, phases=[Phase.generate])
+@settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.generate])
+@example(  # b, which d had cut off, was opened behind its own end
+    first={},
+    changes=[
+        (107, {}),
+        (169, {"a": (57, 70), "b": (116, 214), "c": (106, 149), "d": (149, 178)}),
+        (39, {"b": (48, 157), "c": (5, 80)}),
+    ],
+    cut=0,
+)
 @given(first=st.dictionaries(st.sampled_from("abcd"), SPAN), changes=PLANS, cut=st.integers(0, 300))
 def test_whatever_plans_come_no_two_lessons_are_held_at_once_or_twice(first, changes, cut):
     """Without pictures; a restart at any entry changes nothing."""
