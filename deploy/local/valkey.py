@@ -52,7 +52,7 @@ hide-user-data-from-log yes
 
 PERSISTENT: Final = """\
 appendonly yes
-appendfsync always
+appendfsync everysec
 auto-aof-rewrite-percentage 100
 auto-aof-rewrite-min-size 16mb
 aof-use-rdb-preamble yes
