@@ -15,7 +15,7 @@ from aggregator.metrics import AggregatorMetrics
 from aggregator.plan import build_plan
 from aggregator.runner import build_aggregator
 from schemas.database import create_engine, upgrade
-from schemas.messages import RoomMessage, RoomPlan, encode
+from schemas.messages import RoomMessage, RoomPlan, Tick, encode
 from schemas.site import Site
 from schemas.streams import faces_stream
 from schemas.sync import sync_site
@@ -76,6 +76,11 @@ class School:
     def aggregator(self, name: str) -> Aggregator:
         metrics = AggregatorMetrics(CollectorRegistry())
         return build_aggregator(self.site, self.engine, self.client, metrics, name)
+
+    def a_lesson(self, length_s: int) -> Timed:
+        """A lesson of six students that ends, with ticks until its meeting has closed."""
+        timed = room_log.timed_log(self.plan, length_s, room_log.classroom(), ends=True)
+        return timed + [(length_s + 1.0 + 5 * i, Tick(room_id="room-1")) for i in range(16)]
 
     def log(self, timed: Timed) -> None:
         """Append messages under ids of their own times."""

@@ -9,7 +9,6 @@ from sqlalchemy import text
 from aggregator import store
 from deploy.chaos.comparison import compare
 from schemas.fault_points import IN_COMMIT
-from schemas.messages import Tick
 from schemas.transport.entries import id_order
 from tests.integration.running_rooms import School, a_future_minute, a_site
 from tests.integration.undisturbed import (
@@ -34,11 +33,6 @@ def school(database_url, valkey_server, monkeypatch):
     school.raw.flushdb()
     yield school
     school.close()
-
-
-def a_lesson(school):
-    timed = room_log.timed_log(school.plan, LENGTH_S, room_log.classroom(), ends=True)
-    return timed + [(LENGTH_S + 1.0 + 5 * i, Tick(room_id="room-1")) for i in range(16)]
 
 
 def run_with_deaths(school, recorder, timed, *, seed):
@@ -77,7 +71,7 @@ def has_read(school):
 @pytest.mark.parametrize("seed", [1, 2])
 def test_deaths_at_every_point_of_a_commit_leave_no_trace(school, seed):
     recorder = recorder_of(school)
-    deaths = run_with_deaths(school, recorder, a_lesson(school), seed=seed)
+    deaths = run_with_deaths(school, recorder, school.a_lesson(LENGTH_S), seed=seed)
     assert set(deaths) == set(IN_COMMIT)
     assert school.rows("meeting_summaries")
     assert_nothing_lost_or_doubled(beside_undisturbed(school, recorder))
@@ -101,7 +95,7 @@ TAMPERED = {
 
 def test_the_comparison_sees_every_single_row_that_is_wrong(school):
     recorder = recorder_of(school)
-    school.log(a_lesson(school))
+    school.log(school.a_lesson(LENGTH_S))
     school.run(school.aggregator("a"))
     differing = Counter()
     with undisturbed_engine(school, recorder) as other:

@@ -12,7 +12,6 @@ from sqlalchemy import make_url
 
 from aggregator.metrics import AggregatorMetrics
 from aggregator.runner import run_aggregator
-from schemas.messages import Tick
 from schemas.settings import Settings
 from schemas.transport.entries import id_order
 from tests.fixtures_worker import LocalValkey
@@ -55,11 +54,6 @@ def ready(metrics):
     return metrics.ready._value.get()
 
 
-def a_lesson(school):
-    timed = room_log.timed_log(school.plan, LENGTH_S, room_log.classroom(), ends=True)
-    return timed + [(LENGTH_S + 1.0 + 5 * i, Tick(room_id="room-1")) for i in range(16)]
-
-
 def admin(school, statement):
     url = make_url(school.database_url)
     server = url.set(drivername="postgresql", database="postgres")
@@ -92,7 +86,7 @@ def position(school):
 def test_nothing_is_lost_while_postgresql_is_away(database_url, valkey_server):
     school = School(database_url, valkey_server, a_site())
     school.raw.flushdb()
-    timed = a_lesson(school)
+    timed = school.a_lesson(LENGTH_S)
     half = len(timed) // 2
     with running(school, valkey_server) as metrics:
         school.log(timed[:half])
@@ -111,7 +105,7 @@ def test_nothing_is_lost_while_postgresql_is_away(database_url, valkey_server):
 def test_work_resumes_when_the_observations_server_is_back(database_url):
     with LocalValkey() as valkey:
         school = School(database_url, valkey.url, a_site())
-        timed = a_lesson(school)
+        timed = school.a_lesson(LENGTH_S)
         half = len(timed) // 2
         with running(school, valkey.url) as metrics:
             school.log(timed[:half])

@@ -42,11 +42,6 @@ def school(database_url, valkey_server, monkeypatch):
     school.close()
 
 
-def a_lesson(school):
-    timed = room_log.timed_log(school.plan, LENGTH_S, room_log.classroom(), ends=True)
-    return timed + [(LENGTH_S + 1.0 + 5 * i, Tick(room_id="room-1")) for i in range(16)]
-
-
 def position(school):
     stored = school.rows("room_state", "position, room_id")
     return id_order(stored[0][0]) if stored else (0, 0)
@@ -89,7 +84,7 @@ def test_a_newer_major_version_waits_for_the_upgrade_and_then_gives_the_same_row
     old = school.aggregator("of version 1")
     old.step()
     recorder.collect()
-    write(school, a_lesson(school), upgraded=in_order)
+    write(school, school.a_lesson(LENGTH_S), upgraded=in_order)
     school.run(old)
     stopped_at = position(school)
     with capture_logs() as logs:
@@ -111,7 +106,7 @@ def test_a_newer_major_version_waits_for_the_upgrade_and_then_gives_the_same_row
 
 def test_an_upgrade_in_order_is_noticed_by_nobody(school, monkeypatch):
     recorder = recorder_of(school)
-    timed = a_lesson(school)
+    timed = school.a_lesson(LENGTH_S)
     before = [pair for pair in timed if pair[0] < THIRD_S]
     old = school.aggregator("of version 1")
     old.step()
@@ -156,7 +151,7 @@ def an_old_aggregator(school):
 def test_a_state_of_a_newer_program_is_left_alone_until_the_upgrade(school):
     """An aggregator was rolled back, or an old one outlives the new one's first commit."""
     recorder = recorder_of(school)
-    timed = a_lesson(school)
+    timed = school.a_lesson(LENGTH_S)
     half = len(timed) // 2
     with a_newer_program():
         newer = school.aggregator("newer")

@@ -39,11 +39,6 @@ def school(database_url, redis_url):
     school.close()
 
 
-def a_lesson(school):
-    timed = room_log.timed_log(school.plan, LENGTH_S, room_log.classroom(), ends=True)
-    return timed + [(LENGTH_S + 1.0 + 5 * i, Tick(room_id="room-1")) for i in range(16)]
-
-
 def contents(school):
     return {table: school.rows(table) for table in TABLES}
 
@@ -60,7 +55,7 @@ def expected_windows(timed):
 
 
 def test_rows_in_the_database_are_those_of_the_pure_room(school):
-    timed = a_lesson(school)
+    timed = school.a_lesson(LENGTH_S)
     school.log(timed)
     school.run(school.aggregator("a"))
     stored = school.rows(
@@ -84,7 +79,7 @@ def test_why_a_camera_was_away_and_what_its_clocks_said_stand_in_its_minutes(sch
         (at, structs.replace(message, state="down", clock_offset_ms=-300, **told))
         if isinstance(message, CameraStatus) and 20 <= at < 21
         else (at, message)
-        for at, message in a_lesson(school)
+        for at, message in school.a_lesson(LENGTH_S)
     ]
     school.log(timed)
     school.run(school.aggregator("a"))
@@ -99,7 +94,7 @@ def test_why_a_camera_was_away_and_what_its_clocks_said_stand_in_its_minutes(sch
 
 
 def test_a_successor_goes_on_exactly_where_the_dead_one_committed(school, database_url):
-    timed = a_lesson(school)
+    timed = school.a_lesson(LENGTH_S)
     dead = school.aggregator("dead")
     for third in range(3):
         school.log(timed[third * len(timed) // 3 : (third + 1) * len(timed) // 3])
@@ -116,7 +111,7 @@ def test_a_successor_goes_on_exactly_where_the_dead_one_committed(school, databa
 
 
 def test_replaying_a_whole_log_adds_and_changes_nothing(school):
-    school.log(a_lesson(school))
+    school.log(school.a_lesson(LENGTH_S))
     school.run(school.aggregator("a"))
     before = contents(school)
     with school.engine.begin() as connection:
@@ -128,7 +123,7 @@ def test_replaying_a_whole_log_adds_and_changes_nothing(school):
 
 
 def test_who_lost_the_lease_cannot_write_any_more(school):
-    timed = a_lesson(school)
+    timed = school.a_lesson(LENGTH_S)
     school.log(timed[: len(timed) // 2])
     slow = school.aggregator("slow")
     school.run(slow)
@@ -146,7 +141,7 @@ def test_who_lost_the_lease_cannot_write_any_more(school):
 
 
 def test_a_clean_stop_commits_and_gives_the_room_back_at_once(school):
-    school.log(a_lesson(school)[:200])
+    school.log(school.a_lesson(LENGTH_S)[:200])
     first = school.aggregator("first")
     first.step()
     first.finish()
@@ -164,7 +159,7 @@ def test_only_one_of_two_aggregators_gets_a_room(school):
 
 
 def test_what_nobody_can_use_becomes_a_dead_letter_and_the_rest_goes_on(school):
-    timed = a_lesson(school)
+    timed = school.a_lesson(LENGTH_S)
     school.log(timed[:100])
     top = school.last_id().partition("-")[0]
     school.raw.xadd(LOG, {b"v": b"1", b"kind": b"frame_faces", b"body": b"\xc1"}, id=f"{top}-900")
@@ -177,7 +172,7 @@ def test_what_nobody_can_use_becomes_a_dead_letter_and_the_rest_goes_on(school):
 
 
 def test_an_entry_of_a_newer_version_is_waited_for_not_passed(school):
-    timed = a_lesson(school)
+    timed = school.a_lesson(LENGTH_S)
     school.log(timed[:100])
     before = school.last_id()
     top = before.partition("-")[0]
@@ -192,7 +187,7 @@ def test_an_entry_of_a_newer_version_is_waited_for_not_passed(school):
 
 
 def test_the_log_is_trimmed_only_below_what_is_committed(school):
-    school.log(a_lesson(school))
+    school.log(school.a_lesson(LENGTH_S))
     aggregator = school.aggregator("a")
     school.run(aggregator)
     [held] = aggregator._held.values()
@@ -215,7 +210,7 @@ def test_a_silent_room_gets_a_tick(school):
 
 
 def test_a_log_that_was_lost_is_followed_from_its_new_beginning(school):
-    timed = a_lesson(school)
+    timed = school.a_lesson(LENGTH_S)
     school.log(timed[:150])
     school.run(school.aggregator("a"))
     school.raw.flushdb()
@@ -228,7 +223,7 @@ def test_a_log_that_was_lost_is_followed_from_its_new_beginning(school):
 
 def test_where_policy_locks_student_figures_no_such_row_exists(database_url, redis_url):
     school = School(database_url, redis_url, a_site("eu", seats=12))
-    school.log(a_lesson(school)[:-1])
+    school.log(school.a_lesson(LENGTH_S)[:-1])
     school.run(school.aggregator("a"))
     assert {table: len(school.rows(table)) for table in PER_STUDENT} == dict.fromkeys(
         PER_STUDENT, 0
@@ -239,7 +234,7 @@ def test_where_policy_locks_student_figures_no_such_row_exists(database_url, red
 
 def test_a_sealed_state_dies_with_its_meeting(database_url, redis_url):
     school = School(database_url, redis_url, a_site("eu", seats=12))
-    timed = a_lesson(school)
+    timed = school.a_lesson(LENGTH_S)
     school.log(timed[:180])  # in the meeting
     aggregator = school.aggregator("a")
     school.run(aggregator)
@@ -262,7 +257,7 @@ def test_a_sealed_state_dies_with_its_meeting(database_url, redis_url):
 
 def test_a_lost_seal_means_a_fresh_room_at_the_committed_position(database_url, redis_url):
     school = School(database_url, redis_url, a_site("eu", seats=12))
-    school.log(a_lesson(school)[:180])
+    school.log(school.a_lesson(LENGTH_S)[:180])
     school.run(school.aggregator("a"))
     school.raw.delete(seal_name("room-1"))
     school.expire_leases()
