@@ -1,0 +1,1 @@
+"""Reports for people: figures from the views, drawn, scheduled and delivered."""
