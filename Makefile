@@ -5,7 +5,7 @@ READY := .venv/.ready
 MINUTES ?= 2
 # Most of the tests' time is waiting for cameras and servers: some files run at once. Those that run a
 # whole lesson need the machine for themselves.
-PARALLEL ?= -n 3 --dist loadfile --ignore=tests/e2e
+PARALLEL ?= -n 3 --dist loadfile --max-worker-restart 0 --ignore=tests/e2e
 
 .PHONY: help setup demo test test-all check lock clean
 

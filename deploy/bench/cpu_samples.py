@@ -1,14 +1,17 @@
-"""Where a process' processor time goes, by stage: a look at the stack every few milliseconds.
+"""Where a thread's processor time goes, by stage: a look at its stack every few milliseconds.
 
-The kernel's profiling timer counts processor time of this process only, so waiting for a server
-costs nothing, and what is measured needs no clocks of its own. A sample counts for the innermost
-stage on the stack, so that libraries count for the stage that calls them.
+A look counts for the processor time that the thread has used since the look before, so waiting for
+a server costs nothing. It counts for the innermost stage on the stack, so that libraries count for
+the stage that calls them. No signal is involved: a profiling signal on its way when the sampling
+ends would end a process that has no handler for it any more.
 """
 
 from __future__ import annotations
 
-import signal
-from collections import Counter
+import sys
+import threading
+import time
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
@@ -19,7 +22,7 @@ REST: Final = "rest"
 
 
 class CpuSamples:
-    """Counts samples by stage; only the main thread of a process can have one.
+    """Divides a thread's processor time among stages.
 
     Args:
         stages: stage by a part of a source file's path.
@@ -28,36 +31,49 @@ class CpuSamples:
     def __init__(self, stages: Mapping[str, str]) -> None:
         self._stages = dict(stages)
         self._by_file: dict[str, str | None] = {}
-        self._counts: Counter[str] = Counter()
+        self._cpu_s: defaultdict[str, float] = defaultdict(float)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Take samples of what is done inside."""
-        before = signal.signal(signal.SIGPROF, self._sample)
-        signal.setitimer(signal.ITIMER_PROF, INTERVAL_S, INTERVAL_S)
+        """Look at what the calling thread does inside."""
+        done = threading.Event()
+        looking = threading.Thread(
+            target=self._look_until, args=(done, threading.get_ident()), daemon=True
+        )
+        looking.start()
         try:
             yield
         finally:
-            signal.setitimer(signal.ITIMER_PROF, 0.0)
-            # One more may be on its way: by default it would end the process.
-            signal.signal(signal.SIGPROF, signal.SIG_IGN if before == signal.SIG_DFL else before)
+            done.set()
+            looking.join()
 
     def clear(self) -> None:
         """Begin anew."""
-        self._counts.clear()
+        self._cpu_s.clear()
 
     @property
     def shares(self) -> dict[str, float]:
-        """Share of the samples by stage, the largest first; they add up to 1."""
-        total = self._counts.total()
-        return {stage: count / total for stage, count in self._counts.most_common()}
+        """Share of the time by stage, the largest first; they add up to 1."""
+        total = sum(self._cpu_s.values())
+        by_size = sorted(self._cpu_s.items(), key=lambda item: -item[1])
+        return {stage: seconds / total for stage, seconds in by_size}
 
-    def _sample(self, _signal: int, frame: FrameType | None) -> None:
-        stage = None
-        while frame is not None and stage is None:
-            stage = self._stage(frame.f_code.co_filename)
+    def _look_until(self, done: threading.Event, thread: int) -> None:
+        clock = time.pthread_getcpuclockid(thread)
+        before = time.clock_gettime(clock)
+        while not done.wait(INTERVAL_S):
+            now = time.clock_gettime(clock)
+            if now > before:
+                frame = sys._current_frames()[thread]  # noqa: SLF001  documented, for debuggers
+                self._cpu_s[self._innermost(frame)] += now - before
+            before = now
+
+    def _innermost(self, frame: FrameType | None) -> str:
+        while frame is not None:
+            if stage := self._stage(frame.f_code.co_filename):
+                return stage
             frame = frame.f_back
-        self._counts[stage or REST] += 1
+        return REST
 
     def _stage(self, path: str) -> str | None:
         if path not in self._by_file:
