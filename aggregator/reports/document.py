@@ -62,6 +62,7 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     n: tuple[int, ...] = ()
     low: tuple[float | None, ...] = ()  # a band around y, where there is one
     high: tuple[float | None, ...] = ()
+    withheld: tuple[int, ...] = ()  # positions of y that are None because the group is too small
 
 
 class Chart(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +76,9 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
         y_range: None: as the figures need it.
         marks: (x, words): a vertical line, like "25 min".
         words: the same for people who cannot see it.
+        unit, decimals: of y, where its numbers are written out; a share is 0..1 and drawn in %.
+        n_of: what `n` counts, like "lessons".
+        band: what lies between `low` and `high`, like "10th to 90th percentile of lessons".
     """
 
     name: str
@@ -86,6 +90,10 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     words: str
     y_range: tuple[float, float] | None = None
     marks: tuple[tuple[float | str, str], ...] = ()
+    unit: Unit = "points"
+    decimals: int = 0
+    n_of: str = "lessons"
+    band: str = ""
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True):
