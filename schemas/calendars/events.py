@@ -123,6 +123,8 @@ def read_events(path: Path, zone: dt.tzinfo) -> CalendarEvents:
         parts = [part for calendar in calendars for part in calendar.walk("VEVENT")]
     except _PARSER_ERRORS as exc:
         raise CalendarError(path, f"is no iCalendar file: {_short(exc)}") from exc
+    except OSError as exc:  # the parser opens a zone by its name, and "Europe" is a folder of them
+        raise CalendarError(path, "names a time zone that nobody knows") from exc
     if not calendars:
         raise CalendarError(path, "its BEGIN and END lines do not belong together")
     if len(parts) > MAX_EVENTS:

@@ -290,6 +290,9 @@ BROKEN = {
     "nobody knows the time zone 'Nowhere/Land'": calendar(
         event("UID:x", "DTSTART;TZID=Nowhere/Land:20261019T083000")
     ).encode(),
+    "names a time zone that nobody knows": calendar(
+        event("UID:x", "DTSTART;TZID=Europe:20261019T083000")
+    ).encode(),
     "event 'x': it has no DTSTART": calendar(event("UID:x")).encode(),
     "an event without a UID": calendar(event("DTSTART:20261019T083000Z")).encode(),
     "event 'x': DTSTART: Expected": calendar(event("UID:x", "DTSTART:2026-10-19")).encode(),
