@@ -108,7 +108,7 @@ def _create_missing(connection: Connection, wanted: dict[str, Partition]) -> lis
 def _create(connection: Connection, partition: Partition) -> None:
     """Create, then attach: CREATE … PARTITION OF would stop every writer of the table."""
     table, name, start, end = partition
-    connection.execute(text(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL)"))
+    connection.execute(text(f"CREATE TABLE {name} (LIKE {table} INCLUDING ALL EXCLUDING IDENTITY)"))
     connection.execute(
         text(
             f"ALTER TABLE {table} ATTACH PARTITION {name} "

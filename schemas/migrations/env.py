@@ -7,10 +7,13 @@ from alembic import context
 from schemas.errors import SettingsError
 from schemas.partitions import is_partition
 from schemas.tables import metadata
+from schemas.tables.base import VAULT
 
 
 def _include_name(name: str | None, kind: str, _parents: object) -> bool:
-    """Leave out partitions: they come and go with the days."""
+    """Leave out partitions, which come and go with the days, and schemas that are not ours."""
+    if kind == "schema":
+        return name in {None, VAULT}
     return not (kind == "table" and name is not None and is_partition(name))
 
 
@@ -22,6 +25,7 @@ def _run() -> None:
         connection=attributes["connection"],
         target_metadata=metadata,
         include_name=_include_name,
+        include_schemas=True,
         compare_type=True,
         compare_server_default=True,
         transaction_per_migration=True,

@@ -9,6 +9,7 @@ from schemas.tables.measurements import (
     meeting_minutes,
     meeting_summaries,
     participation_summaries,
+    site_day_curves,
 )
 from schemas.tables.operations import camera_minutes, events, room_leases, room_state
 from schemas.tables.reference import (
@@ -22,16 +23,24 @@ from schemas.tables.reference import (
     seats,
     sites,
 )
+from schemas.tables.reports import report_defs, report_deliveries, report_files, report_runs
+from schemas.tables.rosters import consents, enrolments, identities, seating
+from schemas.tables.safeguards import audit_log, erasure_requests, retention
 
 __all__ = [
     "attention_minutes",
     "attention_windows",
+    "audit_log",
     "calibrations",
     "camera_minutes",
     "cameras",
     "classes",
+    "consents",
+    "enrolments",
+    "erasure_requests",
     "events",
     "expression_minutes",
+    "identities",
     "meeting_activities",
     "meeting_minutes",
     "meeting_summaries",
@@ -40,12 +49,19 @@ __all__ = [
     "orgs",
     "participation_summaries",
     "participations",
+    "report_defs",
+    "report_deliveries",
+    "report_files",
+    "report_runs",
+    "retention",
     "room_leases",
     "room_state",
     "rooms",
     "score_versions",
     "seat_regions",
+    "seating",
     "seats",
+    "site_day_curves",
     "sites",
     "students",
 ]

@@ -37,6 +37,8 @@ meetings: Final = Table(
     required("policy_profile", Text),
     required("identity_mode", SmallInteger),  # 0 anonymous, 1 by seat map
     required("source_key", Text),  # ical:UID:RECURRENCE, site:RULE:START, auto:START, film:START
+    # the version under which it was held; other versions have been computed later
+    required("score_version", SmallInteger, server_default=text("1")),
     UniqueConstraint("room_id", "source_key"),
     ExcludeConstraint(
         (text("int8range(room_id, room_id, '[]')"), "&&"),

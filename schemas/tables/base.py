@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal
 
-from sqlalchemy import Column, Index, MetaData, Text, TextClause
-from sqlalchemy.schema import SchemaItem
+from sqlalchemy import Column, Index, MetaData, Text, TextClause, event
+from sqlalchemy.schema import CreateSchema, SchemaItem
 from sqlalchemy.types import TypeEngine
 
 metadata: Final = MetaData(
@@ -22,6 +22,9 @@ metadata: Final = MetaData(
         "ix": "%(table_name)s_%(column_0_N_name)s_idx",
     }
 )
+
+VAULT: Final = "vault"  # the schema of names, apart from everything else
+event.listen(metadata, "before_create", CreateSchema(VAULT, if_not_exists=True))
 
 ColumnType = type[TypeEngine[Any]] | TypeEngine[Any]
 Period = Literal["day", "month"]

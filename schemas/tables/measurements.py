@@ -14,6 +14,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     ForeignKey,
     Index,
@@ -188,4 +189,17 @@ meeting_summaries: Final = Table(
     Index("meeting_summaries_class_id_meeting_start_idx", "class_id", "meeting_start"),
     Index("meeting_summaries_meeting_start_idx", "meeting_start"),
     comment="One lesson",
+)
+
+site_day_curves: Final = Table(
+    "site_day_curves",
+    metadata,
+    key("site_id", SmallInteger, ForeignKey("sites.site_id")),
+    key("day", Date),  # of the lesson's start, in the site's zone
+    key("minute_no", SmallInteger),
+    key("score_version", SmallInteger),
+    required("sum_score", BigInteger),  # of score_mean x n_scored
+    required("n_scored", Integer),  # student-minutes
+    required("n_lessons", Integer),
+    comment="The minute-of-lesson curve of a site's day: sums, never means of means",
 )

@@ -50,7 +50,7 @@ def test_days_for_windows_and_months_for_the_rest_are_ready_two_weeks_ahead(
         if table != "attention_windows"
     ]
     assert found == sorted(days + months)
-    assert len(PARTITIONED) == 7
+    assert len(PARTITIONED) == 8
 
 
 def test_partitions_are_created_once(connection: Connection) -> None:
