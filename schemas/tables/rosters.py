@@ -73,6 +73,8 @@ consents: Final = Table(
     ExcludeConstraint(
         (_same("student_id"), "&&"),
         (_same("purpose", "int4range"), "&&"),
+        # who spoke: no two of the words are of one length
+        (_same("length(granted_by)", "int4range"), "&&"),
         ("valid", "&&"),
         using="gist",
         name="consents_valid_excl",

@@ -81,6 +81,7 @@ def _create_rosters() -> None:
         postgresql.ExcludeConstraint(
             (sa.text("int8range(student_id, student_id, '[]')"), "&&"),
             (sa.text("int4range(purpose, purpose, '[]')"), "&&"),
+            (sa.text("int4range(length(granted_by), length(granted_by), '[]')"), "&&"),
             ("valid", "&&"),
             using="gist",
             name="consents_valid_excl",
