@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
@@ -24,8 +23,10 @@ from pydantic import (
 )
 
 from schemas.analysis import DetectionPlan, ModelChoices
-from schemas.errors import SettingsError
+from schemas.placeholders import PLACEHOLDER, filled
 from schemas.policy import PolicyRules, resolve
+from schemas.site_reports import MailServer, Reports
+from schemas.slugs import Slug
 
 ACTIVITIES: Final = (
     "unknown",
@@ -39,15 +40,6 @@ ACTIVITIES: Final = (
 NETWORK_SCHEMES: Final = ("rtsp", "rtsps", "http", "https")
 WEEKDAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
-_PLACEHOLDER: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-
-Slug = Annotated[
-    str,
-    Field(
-        pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$",
-        description="lower-case letters, digits, '.', '_' and '-'",
-    ),
-]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Activity = Literal["unknown", "lecture", "discussion", "seatwork", "exam", "groupwork", "break"]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -65,13 +57,13 @@ class Calibration(_Part):
 
 
 def _check_url(url: str) -> str:
-    parts = urlsplit(_PLACEHOLDER.sub("x", url))
+    parts = urlsplit(PLACEHOLDER.sub("x", url))
     if len(parts.scheme) > 1 and parts.scheme not in {*NETWORK_SCHEMES, "file"}:
         raise ValueError(
             f"{parts.scheme!r} is not supported: use rtsp, rtsps, http, https or a film's path"
         )
     password = urlsplit(url).password if parts.scheme in NETWORK_SCHEMES else None
-    if password and not _PLACEHOLDER.fullmatch(password):
+    if password and not PLACEHOLDER.fullmatch(password):
         raise ValueError(
             "a password must not stand in the site file: write "
             "rtsp://USER:${CAMERA_PASSWORD}@HOST/… and set CAMERA_PASSWORD in the environment"
@@ -175,7 +167,7 @@ class Camera(_Part):
     @property
     def secret_names(self) -> tuple[str, ...]:
         """Names of the environment variables that the url needs."""
-        return tuple(_PLACEHOLDER.findall(self.active_url))
+        return tuple(PLACEHOLDER.findall(self.active_url))
 
     def resolved_url(self, environ: Mapping[str, str] = os.environ) -> str:
         """The url with its `${NAME}` placeholders filled. A secret: never log it.
@@ -183,12 +175,7 @@ class Camera(_Part):
         Raises:
             SettingsError: a named environment variable is not set.
         """
-        missing = [name for name in self.secret_names if name not in environ]
-        if missing:
-            raise SettingsError(
-                f"camera {self.id!r} needs the environment variable {', '.join(missing)}"
-            )
-        return _PLACEHOLDER.sub(lambda match: environ[match[1]], self.active_url)
+        return filled(self.active_url, environ, f"camera {self.id!r}")
 
 
 class Room(_Part):
@@ -326,6 +313,8 @@ class Site(_Part):
     seatings: tuple[Seating, ...] = Field(default=(), max_length=100_000)
     models: ModelChoices = ModelChoices()
     retention: Retention = Retention()
+    reports: Reports = ()
+    mail: MailServer | None = None
 
     @field_validator("policy", mode="before")
     @classmethod

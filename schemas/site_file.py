@@ -13,7 +13,8 @@ from schemas import yaml_places
 from schemas.calendars.files import read_calendar_bytes
 from schemas.errors import CalendarError, SiteFileError
 from schemas.policy import describe_profiles
-from schemas.site import Site
+from schemas.site import Policy, Site
+from schemas.site_reports import report_mistakes
 
 MAX_SITE_FILE_BYTES: Final = 8 << 20
 
@@ -122,6 +123,16 @@ def _relations(document: Mapping[str, Any]) -> Iterator[tuple[yaml_places.Place,
     for c, calendar in enumerate(_dicts(document.get("calendars"))):
         if str(calendar.get("room")) not in rooms:
             yield ("calendars", c, "room"), f"there is no room {calendar.get('room')!r}"
+    yield from report_mistakes(document, per_student=_has_students(document.get("policy")))
+
+
+def _has_students(policy: object) -> bool:
+    """Whether the raw policy permits rows of single students; a wrong one is told elsewhere."""
+    try:
+        raw = {"profile": policy} if isinstance(policy, str) else policy
+        return Policy.model_validate(raw).rules().per_student
+    except ValidationError:
+        return True
 
 
 def _unusable_calendars(

@@ -13,6 +13,7 @@ from schemas.partitions import ensure_partitions
 from schemas.site import Site
 from schemas.sync.plans import sync_plans
 from schemas.sync.report import ChangeLog, SyncReport
+from schemas.sync.reports import sync_reports
 from schemas.sync.things import sync_cameras, sync_classes, sync_rooms, sync_seats, sync_site_row
 from schemas.tables import cameras, classes, seats, sites
 
@@ -110,3 +111,4 @@ def _sync(connection: Connection, site: Site, at: dt.datetime, changes: ChangeLo
     sync_cameras(connection, site, site_id, room_ids, changes)
     sync_seats(connection, site, site_id, room_ids, changes)
     sync_plans(connection, site, site_id, at, changes)
+    sync_reports(connection, site, site_id, changes)
