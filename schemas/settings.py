@@ -18,6 +18,8 @@
 | `FACEPOSE_METRICS_HOST` | where metrics and health listen | `127.0.0.1` |
 | `FACEPOSE_METRICS_PORT` | Prometheus metrics on 127.0.0.1; 0: none | 0 |
 | `FACEPOSE_LOG_FORMAT` | `text` or `json` | `text` |
+| `FACEPOSE_VAULT_KEY` | secret that names are encrypted with: 32 bytes, base64 | none |
+| `FACEPOSE_VAULT_KEY_FILE` | a file that holds it instead | none |
 """
 
 from __future__ import annotations
@@ -65,6 +67,8 @@ class Settings(BaseSettings):
     log_format: Literal["text", "json"] = Field(
         default="text", validation_alias="FACEPOSE_LOG_FORMAT"
     )
+    vault_key: SecretStr | None = Field(default=None, validation_alias="FACEPOSE_VAULT_KEY")
+    vault_key_file: Path | None = Field(default=None, validation_alias="FACEPOSE_VAULT_KEY_FILE")
 
     @model_validator(mode="after")
     def _check_ages(self) -> Self:

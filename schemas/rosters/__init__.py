@@ -1,0 +1,1 @@
+"""Rosters as files: OneRoster CSV sets and seating plans, read and checked, not yet stored."""
