@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, Table, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from aggregator.baselines import insert_summaries
+from aggregator.bulk_insert import BULKY, insert_bulk
 from aggregator.calibration.ranges import write_calibrations
 from aggregator.leases import Lease, check_lease
 from aggregator.meeting_writes import add_classes, write_meetings
@@ -119,6 +120,9 @@ class Store:
             pass_point(COMMITTED)
 
     def _write(self, connection: Connection, table: Table, batch: Sequence[Row]) -> None:
+        if table in BULKY:
+            insert_bulk(connection, table, batch, self._places)
+            return
         values = [column_values(row, self._places) for row in batch]
         if table is tables.meetings:
             write_meetings(connection, values)
