@@ -69,6 +69,7 @@ STAGES: Final = {
     "aggregator/room_state.py": "snapshot",
     "aggregator/sealing.py": "snapshot",
     "aggregator/store.py": "commit",
+    "aggregator/bulk_insert.py": "commit",
     "aggregator/row_values.py": "commit",
     "aggregator/meeting_writes.py": "commit",
     "aggregator/leases.py": "leases",
