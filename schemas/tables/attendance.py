@@ -65,6 +65,7 @@ meeting_activities: Final = Table(
         using="gist",
         name="meeting_activities_during_excl",
     ),
+    Index("meeting_activities_meeting_id_idx", "meeting_id"),
     comment="What a class did in its lesson, one row a stretch of time",
 )
 

@@ -50,6 +50,7 @@ sites: Final = Table(
     required("per_student", Boolean),  # the policy in force, after the site's stricter choices
     required("expression", Boolean),
     required("k", SmallInteger),
+    optional("retention", JSONB(none_as_null=True)),  # days, by the names of the site file
     UniqueConstraint("slug"),
     comment="A school: one site file",
 )

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     Identity,
+    Index,
     Integer,
     LargeBinary,
     SmallInteger,
@@ -79,6 +80,7 @@ consents: Final = Table(
         using="gist",
         name="consents_valid_excl",
     ),
+    Index("consents_student_id_idx", "student_id"),
     comment="What was consented or refused, for which purpose, by whom and when that held",
 )
 
@@ -95,6 +97,7 @@ enrolments: Final = Table(
         using="gist",
         name="enrolments_valid_excl",
     ),
+    Index("enrolments_student_id_idx", "student_id"),
     comment="Who belongs to a class, and from which day to which",
 )
 
@@ -119,5 +122,6 @@ seating: Final = Table(
         using="gist",
         name="seating_student_excl",
     ),
+    Index("seating_student_id_idx", "student_id"),
     comment="Who sits where in the lessons of a class: one seat a student, one student a seat",
 )

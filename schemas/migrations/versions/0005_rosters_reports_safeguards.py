@@ -35,6 +35,9 @@ def upgrade() -> None:
         "meetings",
         sa.Column("score_version", sa.SmallInteger(), server_default=sa.text("1"), nullable=False),
     )
+    op.add_column("sites", sa.Column("retention", postgresql.JSONB()))
+    # GiST serves no foreign key: without this index a meeting's deletion would read the table
+    op.create_index("meeting_activities_meeting_id_idx", "meeting_activities", ["meeting_id"])
     _create_rosters()
     _create_reports()
     _create_safeguards()
@@ -46,6 +49,8 @@ def downgrade() -> None:
     for table in _NEW:
         op.drop_table(table)
     op.drop_table("identities", schema="vault")
+    op.drop_index("meeting_activities_meeting_id_idx", "meeting_activities")
+    op.drop_column("sites", "retention")
     op.drop_column("meetings", "score_version")
     op.execute("DROP SCHEMA vault")
 
@@ -100,6 +105,7 @@ def _create_rosters() -> None:
         sa.PrimaryKeyConstraint("consent_id", name="consents_pkey"),
         comment="What was consented or refused, for which purpose, by whom and when that held",
     )
+    op.create_index("consents_student_id_idx", "consents", ["student_id"])
     op.create_table(
         "enrolments",
         sa.Column("class_id", sa.Integer(), nullable=False),
@@ -123,6 +129,7 @@ def _create_rosters() -> None:
         ),
         comment="Who belongs to a class, and from which day to which",
     )
+    op.create_index("enrolments_student_id_idx", "enrolments", ["student_id"])
     op.create_table(
         "seating",
         sa.Column("class_id", sa.Integer(), nullable=False),
@@ -153,6 +160,7 @@ def _create_rosters() -> None:
         ),
         comment="Who sits where in the lessons of a class: one seat a student, one student a seat",
     )
+    op.create_index("seating_student_id_idx", "seating", ["student_id"])
 
 
 def _create_reports() -> None:
