@@ -14,7 +14,7 @@ from aggregator.rows import (
     Row,
     Rows,
 )
-from schemas.site import Retention
+from schemas.retention import Retention
 
 
 class KeptFrom(msgspec.Struct, frozen=True):

@@ -32,6 +32,7 @@ class MeetingRow(Row, frozen=True, kw_only=True):
     identity_mode: int
     ical_uid: str | None = None
     recurrence_id: int | None = None  # when a calendar's lesson was first to begin
+    score_version: int = SCORE_VERSION  # under which it is held
 
     @property
     def status(self) -> str:

@@ -25,6 +25,7 @@ from pydantic import (
 from schemas.analysis import DetectionPlan, ModelChoices
 from schemas.placeholders import PLACEHOLDER, filled
 from schemas.policy import PolicyRules, resolve
+from schemas.retention import Retention
 from schemas.site_reports import MailServer, Reports
 from schemas.slugs import Slug
 
@@ -268,18 +269,6 @@ class Policy(_Part):
         return resolve(
             self.profile, per_student=self.per_student, expression=self.expression, k=self.k
         )
-
-
-class Retention(_Part):
-    """For how many days figures of single students are kept; lessons and class minutes stay.
-
-    Attributes:
-        windows_days: 10 s windows; 45 days are about 30 school days.
-        student_minutes_days: minutes of one student, expressions among them.
-    """
-
-    windows_days: int = Field(default=45, ge=1, le=36_500)
-    student_minutes_days: int = Field(default=120, ge=1, le=36_500)
 
 
 class SiteInfo(_Part):

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, func, insert, select, text, update
 
 from schemas.database import connect, require_migrated
 from schemas.partitions import ensure_partitions
+from schemas.retention import store_retention
 from schemas.site import Site
 from schemas.sync.plans import sync_plans
 from schemas.sync.report import ChangeLog, SyncReport
@@ -106,6 +107,7 @@ def add_proposed_seats(engine: Engine, room_id: int, labels: Iterable[str]) -> N
 
 def _sync(connection: Connection, site: Site, at: dt.datetime, changes: ChangeLog) -> None:
     site_id = sync_site_row(connection, site, changes)
+    store_retention(connection)
     sync_classes(connection, site, site_id, changes)
     room_ids = sync_rooms(connection, site, site_id, changes)
     sync_cameras(connection, site, site_id, room_ids, changes)

@@ -38,6 +38,7 @@ def sync_site_row(connection: Connection, site: Site, changes: ChangeLog) -> int
         "per_student": rules.per_student,
         "expression": rules.expression,
         "k": rules.k,
+        "retention": site.retention.model_dump(),
     }
     return merge(
         connection,
