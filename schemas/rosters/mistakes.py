@@ -45,28 +45,29 @@ class Mistakes:
     def __init__(self) -> None:
         self.bad_rows = 0
         self.is_hopeless = False
-        self.sentences: list[str] = []
         self.unusable: dict[str, set[str]] = {}
-        self._count = 0
+        self._files: list[str] = []
+        self._rows: list[str] = []
+
+    @property
+    def sentences(self) -> list[str]:
+        """What to show: what is wrong with whole files stands first."""
+        return [*self._files, *self._rows][:SHOWN]
 
     def row(self, file: str, line: int, sentence: str, row_id: str = "") -> None:
         """One row is wrong; `row_id`: its id, where others may name it."""
         self.bad_rows += 1
         if row_id:
             self.unusable.setdefault(file, set()).add(row_id)
-        self._note(f"{file}, line {line}: {sentence}")
+        if len(self._rows) < SHOWN:
+            self._rows.append(f"{file}, line {line}: {sentence}")
 
     def file(self, file: str, sentence: str) -> None:
         """A file is wrong as a whole."""
         self.is_hopeless = True
-        self._note(f"{file}: {sentence}")
+        self._files.append(f"{file}: {sentence}")
 
     def raise_if_any(self, source: str, *, skip_bad: bool = False) -> None:
         """Raise: RosterError, when there is a mistake that may not be left out."""
-        if self._count and (self.is_hopeless or not skip_bad):
-            raise RosterError(source, self.sentences, self._count)
-
-    def _note(self, sentence: str) -> None:
-        self._count += 1
-        if len(self.sentences) < SHOWN:
-            self.sentences.append(sentence)
+        if self.is_hopeless or (self.bad_rows and not skip_bad):
+            raise RosterError(source, self.sentences, len(self._files) + self.bad_rows)

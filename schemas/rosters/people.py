@@ -31,7 +31,7 @@ class People:
         mistakes: where to note what is wrong.
 
     Attributes:
-        hanging: enrolments left out because their user or class was.
+        hanging: roles and enrolments left out because their user or class was.
     """
 
     def __init__(self, roster: Roster, check: Check, known: Known, mistakes: Mistakes) -> None:
@@ -113,6 +113,7 @@ class People:
     def _check_user(self, row: CsvRow) -> bool:
         user_id = row["userSourcedId"]
         if user_id in self._bad:
+            self.hanging += 1
             return False
         if user_id in self._lines or self._roster.manifest.mode("users") != "bulk":
             return True
