@@ -72,7 +72,7 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
         name: unique in the report.
         kind: `line` and `bars` have x and y; `heat` has one series a row, its x the columns.
         title: a sentence that says what it shows.
-        x_title, y_title: axes with their units.
+        x_title, y_title: axes with their units; a heat map's y_title says what its colours are.
         y_range: None: as the figures need it.
         marks: (x, words): a vertical line, like "25 min".
         words: the same for people who cannot see it.
