@@ -80,7 +80,7 @@ def text_of(rows: Rows, name: str, version: str = "1.2") -> str:
 def a_roster(
     version: str = "1.2", students: int = 6, classes: tuple[str, ...] = ("4A",)
 ) -> MadeRoster:
-    """One school, one teacher, a term from 1 September to 1 July; all students are in all classes."""
+    """One school and teacher, a term from 1 September to 1 July, all students in all classes."""
     people = [student(i, version) for i in range(1, students + 1)]
     roster = MadeRoster(version)
     roster.files = {

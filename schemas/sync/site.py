@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from typing import Final
 
-from sqlalchemy import Connection, Engine, func, insert, select, text, update
+from sqlalchemy import Connection, Engine, func, insert, select, update
 
 from schemas.database import connect, require_migrated
 from schemas.partitions import ensure_partitions
 from schemas.retention import store_retention
 from schemas.site import Site
+from schemas.sync.lock import hold_numbers
 from schemas.sync.plans import sync_plans
 from schemas.sync.report import ChangeLog, SyncReport
 from schemas.sync.reports import sync_reports
 from schemas.sync.things import sync_cameras, sync_classes, sync_rooms, sync_seats, sync_site_row
 from schemas.tables import cameras, classes, seats, sites
-
-_LOCK: Final = 0x0FACE_0003  # any number that is ours alone
 
 
 def sync_site(engine: Engine, site: Site, at: dt.datetime, *, dry_run: bool = False) -> SyncReport:
@@ -44,7 +42,7 @@ def sync_site(engine: Engine, site: Site, at: dt.datetime, *, dry_run: bool = Fa
     changes = ChangeLog()
     with connect(engine) as connection:
         require_migrated(connection)
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        hold_numbers(connection)
         _sync(connection, site, at, changes)
         ensure_partitions(connection, at)
         if dry_run:
@@ -68,7 +66,7 @@ def add_classes(engine: Engine, site_id: int, slugs: Iterable[str]) -> None:
     """Number classes that no sync could know: only a calendar's categories name them."""
     number = classes.c.class_id
     with connect(engine) as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        hold_numbers(connection)
         known = select(classes.c.slug).where(classes.c.site_id == site_id)
         new = sorted(set(slugs) - set(connection.execute(known).scalars()))
         first = (connection.execute(select(func.max(number))).scalar() or 0) + 1
@@ -86,7 +84,7 @@ def add_proposed_seats(engine: Engine, room_id: int, labels: Iterable[str]) -> N
     """
     number, label = seats.c.seat_id, seats.c.label
     with connect(engine) as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        hold_numbers(connection)
         known = select(label, seats.c.enabled).where(seats.c.room_id == room_id)
         enabled = {row.label: row.enabled for row in connection.execute(known)}
         first = (connection.execute(select(func.max(number))).scalar() or 0) + 1

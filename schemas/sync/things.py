@@ -55,17 +55,19 @@ def sync_classes(connection: Connection, site: Site, site_id: int, changes: Chan
     """The classes that the site file names.
 
     Those of a calendar's categories are added when their lessons come, and none that is there may
-    be disabled for not standing in the site file.
+    be disabled for not standing in the site file. A roster's classes keep the roster's title, and
+    only the roster disables them.
     """
-    slugs = {seating.class_id for seating in site.seatings}
-    slugs |= {rule.class_id for rule in site.timetable if rule.class_id}
-    slugs |= {calendar.class_id for calendar in site.calendars if calendar.class_id}
     scope = classes.c.site_id == site_id
+    stored = list(connection.execute(select(classes).where(scope)))
+    named = named_classes(site)
+    slugs = named | {row.slug for row in stored if row.enabled and row.sourced_id is not None}
     if any(calendar.class_id is None for calendar in site.calendars):
-        enabled = select(classes.c.slug).where(scope, classes.c.enabled)
-        slugs |= set(connection.execute(enabled).scalars())
+        slugs |= {row.slug for row in stored if row.enabled}
+    titles = {row.slug: row.title for row in stored if row.sourced_id is not None}
     wanted = {
-        s: {"site_id": site_id, "slug": s, "title": s, "enabled": True} for s in sorted(slugs)
+        s: {"site_id": site_id, "slug": s, "title": titles.get(s, s), "enabled": True}
+        for s in sorted(slugs)
     }
     merge(
         connection,
@@ -76,6 +78,13 @@ def sync_classes(connection: Connection, site: Site, site_id: int, changes: Chan
         label="class {}".format,
         changes=changes,
     )
+
+
+def named_classes(site: Site) -> set[str]:
+    """Slugs of the classes that the site file itself names."""
+    slugs = {seating.class_id for seating in site.seatings}
+    slugs |= {rule.class_id for rule in site.timetable if rule.class_id}
+    return slugs | {calendar.class_id for calendar in site.calendars if calendar.class_id}
 
 
 def sync_rooms(

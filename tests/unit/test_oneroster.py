@@ -2,6 +2,7 @@
 
 import datetime as dt
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -315,10 +316,8 @@ def test_a_damaged_zip_is_read_or_refused_never_crashed_on(tmp_path_factory, dat
     for _ in range(data.draw(st.integers(1, 8))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(content)
-    try:
-        read(path)
-    except RosterError as exc:
-        assert exc.mistakes
+    with suppress(RosterError):
+        assert read(path).manifest.version in {"1.1", "1.2"}
 
 
 def test_the_made_sets_have_the_columns_of_the_specification():
