@@ -150,6 +150,7 @@ class MeetingMinuteRow(Row, frozen=True, kw_only=True):
     n_scored: int
     coverage: int
     score_version: int = SCORE_VERSION
+    rescored: bool = False  # `facepose rescore` sets it
 
 
 class ParticipationSummaryRow(Row, frozen=True, kw_only=True):

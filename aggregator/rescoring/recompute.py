@@ -148,6 +148,7 @@ class Rescorer:
         return {
             **row,
             "score_version": self.version,
+            "rescored": True,
             "score": x100(person.lesson.lesson_score),
             "score_lo": round_half_even(100.0 * low),
             "score_hi": round_half_even(100.0 * high),
@@ -183,6 +184,7 @@ class Rescorer:
         return {
             **row,
             "score_version": self.version,
+            "rescored": True,
             "score_mean": x100(mean),
             "score_p10": x100(percentile(scores, 0.1)) if mean is not None else None,
             "score_p50": x100(percentile(scores, 0.5)) if mean is not None else None,
@@ -214,6 +216,7 @@ class Rescorer:
         return {
             **row,
             "score_version": self.version,
+            "rescored": True,
             "score_mean": x100(mean),
             "score_early": x100(early),
             "score_late": x100(late),

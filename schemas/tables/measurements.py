@@ -121,6 +121,8 @@ meeting_minutes: Final = Table(
     required("n_exp", SmallInteger),
     required("n_scored", SmallInteger),
     required("coverage", SmallInteger),
+    # computed later, beside the version under which the lesson was held
+    required("rescored", Boolean, server_default=text("false")),
     PrimaryKeyConstraint("meeting_id", "minute", "score_version"),
     Index("meeting_minutes_site_id_minute_idx", "site_id", "minute"),
     comment="Minutes of a class",
@@ -152,6 +154,8 @@ participation_summaries: Final = Table(
     required("low_events", SmallInteger),
     optional("face_px", SmallInteger),  # median height of the face
     optional("model_version", Text),
+    # computed later, beside the version under which the lesson was held
+    required("rescored", Boolean, server_default=text("false")),
     PrimaryKeyConstraint("participation_id", "meeting_start", "score_version"),
     Index("participation_summaries_student_id_meeting_start_idx", "student_id", "meeting_start"),
     Index("participation_summaries_site_id_meeting_start_idx", "site_id", "meeting_start"),
@@ -185,6 +189,8 @@ meeting_summaries: Final = Table(
     required("quality", Text),  # 'ok', or why the lesson is not reported
     optional("face_px", SmallInteger),
     optional("model_version", Text),
+    # computed later, beside the version under which the lesson was held
+    required("rescored", Boolean, server_default=text("false")),
     Index("meeting_summaries_site_id_meeting_start_idx", "site_id", "meeting_start"),
     Index("meeting_summaries_class_id_meeting_start_idx", "class_id", "meeting_start"),
     Index("meeting_summaries_meeting_start_idx", "meeting_start"),

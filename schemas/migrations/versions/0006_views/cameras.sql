@@ -55,8 +55,9 @@ CROSS JOIN LATERAL (
         UNION ALL
         SELECT m.room_id, lower(m.actual), upper(m.actual)
         FROM meeting_summaries AS s
-        JOIN meetings AS m ON m.meeting_id = s.meeting_id AND m.score_version = s.score_version
+        JOIN meetings AS m ON m.meeting_id = s.meeting_id
         WHERE s.site_id = t.site_id
+            AND NOT s.rescored
             AND s.meeting_start >= d.day AT TIME ZONE t.tz
             AND s.meeting_start < (d.day + interval '1 day') AT TIME ZONE t.tz
             AND m.planned IS NULL
@@ -160,7 +161,6 @@ SELECT
     round(g.several::numeric / g.windows, 4) AS share,
     g.windows::int AS windows
 FROM meeting_summaries AS s
-JOIN meetings AS m ON m.meeting_id = s.meeting_id AND m.score_version = s.score_version
 JOIN sites AS t ON t.site_id = s.site_id
 JOIN rooms AS r ON r.room_id = s.room_id
 CROSS JOIN LATERAL (
@@ -169,13 +169,13 @@ CROSS JOIN LATERAL (
         count(*) FILTER (WHERE bit_count(x.cam_mask::bit(32)) > 1) AS several
     FROM participations AS q
     JOIN attention_windows AS x
-        ON x.participation_id = q.participation_id AND x.score_version = m.score_version
+        ON x.participation_id = q.participation_id AND x.score_version = s.score_version
     WHERE q.meeting_id = s.meeting_id
         AND x.window_start >= s.meeting_start - interval '1 hour'
         AND x.window_start < s.meeting_start + interval '1 day'
     HAVING count(DISTINCT q.participation_id) >= greatest(t.k, 1)
 ) AS g
-WHERE t.per_student;
+WHERE t.per_student AND NOT s.rescored;
 
 COMMENT ON VIEW v_two_cameras IS
     'Share of a lesson''s windows in which two cameras or more saw the student: whether the cameras of '

@@ -15,7 +15,7 @@ SELECT
     c.title AS class_title,
     m.policy_profile,
     s.score_version,
-    s.score_version = m.score_version AS is_held_version,
+    NOT s.rescored AS is_held_version,
     s.meeting_start AS started_at,
     l.local_start,
     l.local_start::date AS local_date,
@@ -23,13 +23,13 @@ SELECT
     extract(isodow FROM l.local_start)::int AS weekday,
     extract(hour FROM l.local_start)::int AS local_hour,
     round(extract(epoch FROM upper(m.actual) - lower(m.actual)) / 60)::int AS minutes,
-    CASE WHEN g.shown THEN round(s.score_mean / 100.0, 2) END AS attention,
-    CASE WHEN g.shown THEN round(s.score_early / 100.0, 2) END AS attention_early,
-    CASE WHEN g.shown THEN round(s.score_late / 100.0, 2) END AS attention_late,
-    CASE WHEN g.shown THEN round((s.score_early - s.score_late) / 100.0, 2) END AS lost_points,
-    CASE WHEN g.shown THEN round(s.slope_c10 / 100.0, 2) END AS points_per_10_min,
-    CASE WHEN g.shown THEN round(s.synchrony / 1000.0, 3) END AS synchrony,
-    round(s.coverage / 1000.0, 3) AS coverage,
+    CASE WHEN g.shown THEN s.score_mean * 0.01 END AS attention,
+    CASE WHEN g.shown THEN s.score_early * 0.01 END AS attention_early,
+    CASE WHEN g.shown THEN s.score_late * 0.01 END AS attention_late,
+    CASE WHEN g.shown THEN (s.score_early - s.score_late) * 0.01 END AS lost_points,
+    CASE WHEN g.shown THEN s.slope_c10 * 0.01 END AS points_per_10_min,
+    CASE WHEN g.shown THEN s.synchrony * 0.001 END AS synchrony,
+    s.coverage * 0.001 AS coverage,
     s.n_present::int AS students_present,
     s.n_scored::int AS students_scored,
     s.n_enrolled::int AS students_enrolled,
@@ -51,9 +51,10 @@ SELECT
     s.face_px::int AS face_px,
     s.model_version
 FROM meeting_summaries AS s
-JOIN meetings AS m ON m.meeting_id = s.meeting_id
 JOIN sites AS t ON t.site_id = s.site_id
-JOIN rooms AS r ON r.room_id = s.room_id
+-- joined only where the reader asks for one of their columns
+LEFT JOIN meetings AS m ON m.meeting_id = s.meeting_id
+LEFT JOIN rooms AS r ON r.room_id = s.room_id
 LEFT JOIN classes AS c ON c.class_id = s.class_id
 CROSS JOIN LATERAL (SELECT s.meeting_start AT TIME ZONE t.tz AS local_start) AS l
 CROSS JOIN LATERAL (
@@ -202,18 +203,20 @@ SELECT
     x.minute AS minute_at,
     x.minute AT TIME ZONE t.tz AS local_minute,
     x.minute_no::int AS minute_no,
-    CASE WHEN x.n_scored >= t.k THEN round(x.score_mean / 100.0, 2) END AS attention,
-    CASE WHEN x.n_scored >= t.k THEN round(x.score_p10 / 100.0, 2) END AS attention_p10,
-    CASE WHEN x.n_scored >= t.k THEN round(x.score_p50 / 100.0, 2) END AS attention_p50,
-    CASE WHEN x.n_scored >= t.k THEN round(x.synchrony / 1000.0, 3) END AS synchrony,
+    CASE WHEN x.n_scored >= t.k THEN x.score_mean * 0.01 END AS attention,
+    CASE WHEN x.n_scored >= t.k THEN x.score_p10 * 0.01 END AS attention_p10,
+    CASE WHEN x.n_scored >= t.k THEN x.score_p50 * 0.01 END AS attention_p50,
+    CASE WHEN x.n_scored >= t.k THEN x.synchrony * 0.001 END AS synchrony,
     x.n_exp::int AS students_present,
     x.n_scored::int AS students_scored,
-    round(x.coverage / 1000.0, 3) AS coverage
+    x.coverage * 0.001 AS coverage
 FROM meeting_minutes AS x
-JOIN meetings AS m ON m.meeting_id = x.meeting_id AND m.score_version = x.score_version
 JOIN sites AS t ON t.site_id = x.site_id
-JOIN rooms AS r ON r.room_id = x.room_id
-LEFT JOIN classes AS c ON c.class_id = m.class_id;
+-- joined only where the reader asks for one of their columns
+LEFT JOIN rooms AS r ON r.room_id = x.room_id
+LEFT JOIN meetings AS m ON m.meeting_id = x.meeting_id
+LEFT JOIN classes AS c ON c.class_id = m.class_id
+WHERE NOT x.rescored;
 
 COMMENT ON VIEW v_lesson_minutes IS
     'The minutes of every lesson, under the score version it was held under';

@@ -13,14 +13,14 @@ SELECT
     w.monday::date AS local_week,
     g.students::int AS students,
     g.below::int AS students_below_baseline,
-    round(g.quarter[1]::numeric / 100, 2) AS attention_p25,
-    round(g.quarter[2]::numeric / 100, 2) AS attention_p50,
-    round(g.quarter[3]::numeric / 100, 2) AS attention_p75,
+    round(g.quarter[1]::numeric * 0.01, 2) AS attention_p25,
+    round(g.quarter[2]::numeric * 0.01, 2) AS attention_p50,
+    round(g.quarter[3]::numeric * 0.01, 2) AS attention_p75,
     (
         SELECT count(*)
         FROM meeting_summaries AS s
-        JOIN meetings AS m ON m.meeting_id = s.meeting_id AND m.score_version = s.score_version
         WHERE s.class_id = g.class_id
+            AND NOT s.rescored
             AND s.meeting_start >= w.monday AT TIME ZONE t.tz
             AND s.meeting_start < (w.monday + interval '7 days') AT TIME ZONE t.tz
     )::int AS lessons
@@ -51,8 +51,8 @@ CROSS JOIN LATERAL (
             count(*) FILTER (WHERE p.coverage >= 500 AND p.confidence >= 350) AS valid,
             avg(p.score) FILTER (WHERE p.coverage >= 500 AND p.confidence >= 350) AS valid_mean
         FROM participation_summaries AS p
-        JOIN meetings AS m ON m.meeting_id = p.meeting_id AND m.score_version = p.score_version
         WHERE p.site_id = t.site_id
+            AND NOT p.rescored
             AND p.meeting_start >= w.monday AT TIME ZONE t.tz
             AND p.meeting_start < (w.monday + interval '7 days') AT TIME ZONE t.tz
             AND p.student_id IS NOT NULL
@@ -89,7 +89,7 @@ SELECT
     r.slug AS room,
     g.seat_row,
     w.first_day::date AS local_month,
-    round(g.mean / 100, 2) AS attention,
+    round(g.mean * 0.01, 2) AS attention,
     g.participations::int AS participations,
     g.students::int AS students
 FROM sites AS t
@@ -110,10 +110,10 @@ CROSS JOIN LATERAL (
         -- a seat without a student may have had many: it counts as one
         count(DISTINCT coalesce(p.student_id, e.seat_id)) AS students
     FROM participation_summaries AS p
-    JOIN meetings AS m ON m.meeting_id = p.meeting_id AND m.score_version = p.score_version
     JOIN participations AS q ON q.participation_id = p.participation_id
     JOIN seats AS e ON e.seat_id = q.seat_id
     WHERE p.site_id = t.site_id
+        AND NOT p.rescored
         AND p.meeting_start >= w.first_day AT TIME ZONE t.tz
         AND p.meeting_start < (w.first_day + interval '1 month') AT TIME ZONE t.tz
         AND p.score IS NOT NULL
@@ -150,7 +150,6 @@ SELECT
     g.minutes::int AS minutes,
     g.model_version
 FROM meeting_summaries AS s
-JOIN meetings AS m ON m.meeting_id = s.meeting_id AND m.score_version = s.score_version
 JOIN sites AS t ON t.site_id = s.site_id
 JOIN rooms AS r ON r.room_id = s.room_id
 LEFT JOIN classes AS c ON c.class_id = s.class_id
@@ -178,7 +177,7 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL unnest(
     ARRAY['surprise', 'fear', 'disgust', 'happiness', 'sadness', 'anger', 'neutral'], g.p
 ) AS x (expression, p)
-WHERE t.expression;
+WHERE t.expression AND NOT s.rescored;
 
 COMMENT ON VIEW v_expressions IS
     'Facial expressions of a class over a lesson, only where policy permits and enough students were '
