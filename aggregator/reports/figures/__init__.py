@@ -1,0 +1,1 @@
+"""Figures of reports, a subject a module: each asks the views and fills sections."""
