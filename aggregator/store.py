@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 from aggregator.baselines import insert_summaries
 from aggregator.bulk_insert import BULKY, insert_bulk
 from aggregator.calibration.ranges import write_calibrations
+from aggregator.history.day_curves import insert_lessons
 from aggregator.leases import Lease, check_lease
 from aggregator.meeting_writes import add_classes, write_meetings
 from aggregator.proposed_seats import add_seats
@@ -56,9 +57,10 @@ _TABLES: Final[dict[type[Row], Table]] = {
     ExpressionMinuteRow: tables.expression_minutes,
     MeetingMinuteRow: tables.meeting_minutes,
     ParticipationSummaryRow: tables.participation_summaries,
-    MeetingSummaryRow: tables.meeting_summaries,
     CameraMinuteRow: tables.camera_minutes,
     EventRow: tables.events,
+    # last: it counts the lesson's minutes into curves of which all rooms of the site write
+    MeetingSummaryRow: tables.meeting_summaries,
 }
 
 
@@ -129,6 +131,8 @@ class Store:
             return
         if table is tables.participation_summaries:
             insert_summaries(connection, values)
+        elif table is tables.meeting_summaries:
+            insert_lessons(connection, values)
         else:
             connection.execute(insert(table).on_conflict_do_nothing(), values)
         if table is tables.participations:

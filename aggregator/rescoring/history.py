@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, Row, Table, bindparam, func, select, 
 from sqlalchemy.dialects.postgresql import insert
 
 from aggregator.baselines import MAX_AGE, insert_summaries, look_up
+from aggregator.history.day_curves import insert_lessons
 from aggregator.rescoring.recompute import RescoredLesson, Rescorer
 from aggregator.rescoring.stored_lesson import Values, read_lesson
 from aggregator.score import SCORE_VERSION
@@ -187,6 +188,8 @@ def _by_table(lesson: RescoredLesson) -> list[tuple[Table, list[Values]]]:
 def _write(connection: Connection, table: Table, rows: list[Values]) -> None:
     if table is tables.participation_summaries:
         insert_summaries(connection, rows)
+    elif table is tables.meeting_summaries:
+        insert_lessons(connection, rows)
     else:
         connection.execute(insert(table).on_conflict_do_nothing(), rows)
 

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from aggregator.history.rollup import roll_up
 from aggregator.rescoring.history import HistoryRescorer, Period
 from aggregator.rescoring.recompute import Rescorer
 from aggregator.rescoring.registration import register_version
@@ -46,7 +47,7 @@ def school(postgres_server):
 @pytest.fixture
 def lessons(school):
     """A synced database in which no lesson was held yet."""
-    school.execute(f"TRUNCATE meetings, students, {', '.join(TABLES)} CASCADE")
+    school.execute(f"TRUNCATE meetings, students, site_day_curves, {', '.join(TABLES)} CASCADE")
     school.execute("DELETE FROM score_versions WHERE score_version > 1")
     return school
 
@@ -90,13 +91,26 @@ def test_the_same_parameters_give_the_same_figures(lessons):
     for table, rows in after.items():
         for old, new in zip(before[table], rows, strict=True):
             assert new["score_version"] == 2
-            for name in old.keys() - {"score_version"}:
+            for name in old.keys() - {"score_version", "rescored"}:
                 if name.startswith(("score", "slope")) and old[name] is not None:
                     assert abs(new[name] - old[name]) <= 1, (table, name)  # the sums are rounded
                 else:
                     assert new[name] == old[name], (table, name)
     windows = [without_version(each["attention_windows"]) for each in (before, after)]
     assert windows[0] == windows[1]
+
+
+def test_the_daily_curves_hold_the_new_version_once(lessons):
+    lessons.hold(a_lesson())
+    rescore(lessons, NARROW)
+    rescore(lessons, NARROW)
+    minutes = [row for row in a_lesson() if isinstance(row, MeetingMinuteRow) and row.n_scored]
+    curves = [lessons.rows("site_day_curves", version) for version in (1, 2)]
+    for curve in curves:
+        assert [row["n_lessons"] for row in curve] == [1] * len(minutes)
+        assert sum(row["n_scored"] for row in curve) == sum(row.n_scored for row in minutes)
+    assert [row["sum_score"] for row in curves[0]] != [row["sum_score"] for row in curves[1]]
+    assert roll_up(lessons.engine).corrected == []
 
 
 def live(changes):
