@@ -22,6 +22,11 @@ COMMIT_BEGUN: Final = "commit-begun"  # the lease is checked, no row is written
 ROWS_WRITTEN: Final = "rows-written"  # rows are written, the state and the position are not
 COMMIT_READY: Final = "commit-ready"  # all is written, nothing is committed
 COMMITTED: Final = "committed"  # PostgreSQL has committed, the process does not know it yet
+RUN_CLAIMED: Final = "run-claimed"  # a report's run is held, nothing of it is made
+RUN_MADE: Final = "run-made"  # its files are made, nothing is written
+RUN_STORED: Final = "run-stored"  # its files are committed, nothing is sent
+SEND_BEGUN: Final = "send-begun"  # "sending" is committed, nothing is sent
+SEND_ENDED: Final = "send-ended"  # the recipient has it, PostgreSQL does not know it
 IN_COMMIT: Final = (COMMIT_BEGUN, ROWS_WRITTEN, COMMIT_READY, COMMITTED)
 
 _ORDERS: Final = os.environ.get(VARIABLE, "")

@@ -1,0 +1,1 @@
+"""The ways to a recipient: a folder, a mail, a webhook."""
