@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, Normalize
+from matplotlib.collections import QuadMesh
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
+from numpy.typing import NDArray
 
 from aggregator.reports.document import Chart, Series
 from aggregator.reports.rendering.chart_style import (
@@ -30,29 +32,42 @@ ROW_WITH_N_IN: Final = 0.42
 AROUND_IN: Final = 1.25
 WITH_N: Final = 10  # columns wide enough for "n 23" below the number
 WITH_NUMBERS: Final = 18  # columns wide enough for a number of 8 pt
+HATCH: Final = "#a6a6a6"
 NOTHING_HATCH: Final = "///"
 WITHHELD_HATCH: Final = "xxx"
 
 
 def heat_figure(chart: Chart) -> Figure:
     """Draws a chart of kind `heat`: one series a row."""
-    columns = chart.series[0].x
     figure = new_figure(AROUND_IN + _row_in(chart) * len(chart.series))
     axes: Axes = figure.subplots()
-    colors, scale = mpl.colormaps[HEAT_MAP], _scale(chart)
-    for row, series in enumerate(chart.series):
-        for column in range(len(columns)):
-            _cell(axes, chart, series, (column, row), colors, scale)
-    axes.set_xlim(-0.5, len(columns) - 0.5)
-    axes.set_ylim(len(chart.series) - 0.5, -0.5)
-    _ticks(axes, chart)
-    bar = figure.colorbar(
-        mpl.cm.ScalarMappable(norm=scale, cmap=colors), ax=axes, fraction=0.05, pad=0.02
+    cells = np.array([_row(chart, series) for series in chart.series])
+    rows, columns = cells.shape
+    mesh = axes.pcolormesh(
+        np.arange(columns + 1) - 0.5,
+        np.arange(rows + 1) - 0.5,
+        np.ma.masked_invalid(cells),
+        cmap=HEAT_MAP,
+        norm=_scale(chart, cells),
+        edgecolors="white",
+        linewidth=1.0,
     )
+    for row, series in enumerate(chart.series):
+        for column in range(columns):
+            _fill(axes, chart, series, (column, row), mesh)
+    axes.set_ylim(rows - 0.5, -0.5)
+    _ticks(axes, chart)
+    bar = figure.colorbar(mesh, ax=axes, fraction=0.05, pad=0.02, drawedges=False)
     bar.outline.set_visible(False)
     title_axis(axes, chart.y_title)
     _legend(figure, chart)
     return figure
+
+
+def _row(chart: Chart, series: Series) -> list[float]:
+    """Values as drawn, NaN where there is none, as many as the chart has columns."""
+    missing = len(chart.series[0].x) - len(series.y)
+    return [math.nan if y is None else y * factor(chart) for y in (*series.y, *(None,) * missing)]
 
 
 def rows_of_a_page(chart: Chart) -> int:
@@ -68,44 +83,27 @@ def _with_n(chart: Chart) -> bool:
     return len(chart.series[0].x) <= WITH_N and any(series.n for series in chart.series)
 
 
-def _scale(chart: Chart) -> Normalize:
+def _scale(chart: Chart, cells: NDArray[np.float64]) -> Normalize:
     limits = y_limits(chart)
-    if limits is None:
-        seen = [y * factor(chart) for s in chart.series for y in s.y if y is not None]
-        limits = (min(seen), max(seen)) if seen else (0.0, 1.0)
-    low, high = limits
+    low, high = limits or (float(np.nanmin(cells)), float(np.nanmax(cells)))
     return Normalize(low, high if high > low else low + 1.0)
 
 
-def _cell(
-    axes: Axes,
-    chart: Chart,
-    series: Series,
-    at: tuple[int, int],
-    colors: Colormap,
-    scale: Normalize,
-) -> None:
+def _fill(axes: Axes, chart: Chart, series: Series, at: tuple[int, int], mesh: QuadMesh) -> None:
+    """Letters into a cell that has a value, hatching into one that has none."""
     column, row = at
     y = series.y[column] if column < len(series.y) else None
-    kept = column in series.withheld
-    face = "white" if y is None else colors(float(scale(y * factor(chart))))
-    axes.add_patch(
-        Rectangle(
-            (column - 0.5, row - 0.5),
-            1,
-            1,
-            facecolor=face,
-            edgecolor="white" if y is not None else "#a6a6a6",
-            hatch=None if y is not None else WITHHELD_HATCH if kept else NOTHING_HATCH,
-            linewidth=1.0 if y is not None else 0.0,
+    if y is None:
+        hatch = WITHHELD_HATCH if column in series.withheld else NOTHING_HATCH
+        corner = (column - 0.5, row - 0.5)
+        axes.add_patch(
+            Rectangle(corner, 1, 1, facecolor="white", edgecolor=HATCH, hatch=hatch, linewidth=0)
         )
-    )
-    if y is not None and len(series.x) <= WITH_NUMBERS:
+    elif len(series.x) <= WITH_NUMBERS:
         words = number(y, chart.unit, chart.decimals)
         if _with_n(chart) and column < len(series.n):
             words += f"\nn {series.n[column]}"
-        red, green, blue = np.asarray(face)[:3]
-        light = 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.45
+        ink = _ink(mesh.to_rgba(np.array([y * factor(chart)]))[0])
         axes.text(
             column,
             row,
@@ -114,8 +112,15 @@ def _cell(
             va="center",
             fontsize=SMALL_PT,
             linespacing=1.15,
-            color="black" if light else "white",
+            color=ink,
         )
+
+
+def _ink(face: NDArray[np.float64]) -> str:
+    """Black or white, whichever is easier to read on a colour (WCAG 2.2, relative luminance)."""
+    linear = np.where(face <= 0.04045, face / 12.92, ((face + 0.055) / 1.055) ** 2.4)
+    luminance = float(linear[:3] @ np.array([0.2126, 0.7152, 0.0722]))
+    return "black" if luminance > 0.179 else "white"
 
 
 def _ticks(axes: Axes, chart: Chart) -> None:
@@ -143,7 +148,7 @@ def _legend(figure: Figure, chart: Chart) -> None:
     )
     shown = [(gaps, NOTHING_HATCH, "no evidence"), (kept, WITHHELD_HATCH, "withheld: small group")]
     handles = [
-        Patch(facecolor="white", edgecolor="#a6a6a6", hatch=hatch, label=words)
+        Patch(facecolor="white", edgecolor=HATCH, hatch=hatch, label=words)
         for there, hatch, words in shown
         if there
     ]
