@@ -17,9 +17,11 @@ from deploy.activity_app import activity_app
 from deploy.bench_command import bench_app
 from deploy.calibrate_app import calibrate_app
 from deploy.chaos_command import chaos_app
+from deploy.database_app import db_app
 from deploy.evaluate_command import evaluate_app
 from deploy.process_setup import configure_logs, process_settings, stop_on_signals
 from deploy.rescore_app import rescore_app
+from deploy.roster_app import roster_app
 from deploy.seats_app import seats_app
 from deploy.services_app import SiteFile, services_app
 from schemas.analysis import DetectionPlan, ModelChoices
@@ -40,11 +42,11 @@ app: Final = typer.Typer(
 weights_app: Final = typer.Typer(
     help="The networks' weights on this machine.", no_args_is_help=True
 )
-db_app: Final = typer.Typer(help="The database's tables.", no_args_is_help=True)
 app.add_typer(services_app)
 app.add_typer(activity_app)
 app.add_typer(calibrate_app)
 app.add_typer(seats_app, name="seats")
+app.add_typer(roster_app, name="roster")
 app.add_typer(rescore_app)
 app.add_typer(chaos_app)
 app.add_typer(weights_app, name="weights")
@@ -315,41 +317,6 @@ def weights_list() -> None:
     from deploy.weights_command import show_weights
 
     show_weights(console)
-
-
-@db_app.command("upgrade")
-def db_upgrade() -> None:
-    """Create the tables, or bring them to this version."""
-    from deploy.database_command import upgrade_database
-
-    upgrade_database(process_settings().require_database_url(), console)
-
-
-@db_app.command("sync")
-def db_sync(
-    site_path: SiteFile,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
-) -> None:
-    """Bring rooms, cameras, seats and calibrations of a site file into the tables."""
-    from deploy.database_command import sync_database
-
-    sync_database(process_settings().require_database_url(), load_site(site_path), dry_run, console)
-
-
-@db_app.command("shell", context_settings={"ignore_unknown_options": True})
-def db_shell(
-    arguments: Annotated[list[str] | None, typer.Argument(help="Handed to psql.")] = None,
-    state: Annotated[
-        Path | None,
-        typer.Option(help="State folder of the embedded servers; else FACEPOSE_STATE, .facepose."),
-    ] = None,
-) -> None:
-    """Open psql on DATABASE_URL, or on the embedded database of a state folder."""
-    from deploy.database_command import open_shell
-
-    settings = process_settings()
-    folder = state or settings.state or Path(".facepose")
-    raise typer.Exit(open_shell(settings, folder, arguments or []))
 
 
 def main() -> NoReturn:

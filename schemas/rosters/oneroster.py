@@ -57,6 +57,7 @@ def read_roster(
     reader = _Reader(files, manifest, known, time_zone, mistakes, progress)
     roster = reader.read(org)
     mistakes.raise_if_any(source, skip_bad=skip_bad)
+    roster.mistakes = tuple(mistakes.sentences)
     return roster
 
 

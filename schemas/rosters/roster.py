@@ -103,4 +103,5 @@ class Roster:
     removed_students: set[str] = field(default_factory=set)
     enrolments: list[Enrolment] = field(default_factory=list)
     left_out: int = 0  # rows that are wrong, or hang on wrong ones
+    mistakes: tuple[str, ...] = ()  # of rows that were left out
     rows: int = 0  # that were read, of all files

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from typing import Final
 from zoneinfo import ZoneInfo
 
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_FIRST_YEAR: Final = 1900
 
 
 def ids_in(value: str) -> list[str]:
@@ -15,13 +17,14 @@ def ids_in(value: str) -> list[str]:
 
 
 def day_of(value: str) -> dt.date | None:
-    """The day of `2026-09-01`; None: it is none."""
+    """The day of `2026-09-01`; None: it is none, or none of our time."""
     if not _DAY.fullmatch(value):
         return None
     try:
-        return dt.date.fromisoformat(value)
+        day = dt.date.fromisoformat(value)
     except ValueError:
         return None
+    return day if day.year >= _FIRST_YEAR else None
 
 
 def local_day_of(value: str, time_zone: ZoneInfo) -> dt.date | None:
