@@ -18,12 +18,23 @@ from tests.integration.fresh_database import fresh_database
 NOW = dt.datetime(2026, 11, 22, 9, 0, tzinfo=dt.UTC)
 PARTITIONED = [t.name for t in tables.metadata.sorted_tables if "partition_period" in t.info]
 
+A_MEETING = """
+    INSERT INTO orgs VALUES (1, 's', 's', 'demo');
+    INSERT INTO sites (site_id, org_id, slug, name, tz, per_student, expression, k)
+        VALUES (1, 1, 's', 's', 'UTC', true, true, 1);
+    INSERT INTO rooms (room_id, site_id, slug, name) VALUES (1, 1, 'a', 'a');
+    INSERT INTO meetings (meeting_id, room_id, site_id, policy_profile, identity_mode, source_key)
+        VALUES (0, 1, 1, 'demo', 1, 'auto')
+"""
+
 
 @pytest.fixture(scope="module")
 def migrated(postgres_server: str) -> Iterator[Engine]:
     with fresh_database(postgres_server) as url:
         upgrade(url, now=NOW)
         engine = create_engine(url)
+        with engine.begin() as connection:
+            connection.execute(text(A_MEETING))
         yield engine
         engine.dispose()
 
