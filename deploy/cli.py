@@ -24,6 +24,7 @@ from deploy.rescore_app import rescore_app
 from deploy.roster_app import roster_app
 from deploy.seats_app import seats_app
 from deploy.services_app import SiteFile, services_app
+from deploy.sql_app import sql_app
 from schemas.analysis import DetectionPlan, ModelChoices
 from schemas.errors import FacePoseError, SettingsError, SiteFileError
 from schemas.site import Activity
@@ -48,6 +49,7 @@ app.add_typer(calibrate_app)
 app.add_typer(seats_app, name="seats")
 app.add_typer(roster_app, name="roster")
 app.add_typer(rescore_app)
+app.add_typer(sql_app)
 app.add_typer(chaos_app)
 app.add_typer(weights_app, name="weights")
 app.add_typer(db_app, name="db")
