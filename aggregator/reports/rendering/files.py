@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import Final, Literal
@@ -14,8 +15,10 @@ from aggregator.reports.rendering.html import html_of
 from aggregator.reports.rendering.lettering import breakable, clean
 from aggregator.reports.rendering.pdf import Paper, pdf_of
 from aggregator.reports.rendering.sheet import Pictures, sheet_of
+from aggregator.reports.tables_out import csv_files, report_json
 
 Format = Literal["html", "pdf", "csv", "json"]
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")  # in a file's name, on any system
 FORMATS: Final[tuple[Format, ...]] = ("html", "pdf", "csv", "json")
 
 
@@ -57,14 +60,20 @@ class _Press:
     def files(self, kind: Format) -> Iterator[ReportFile]:
         if kind == "html":
             sheet = sheet_of(self.report, self.pictures, clean)
-            yield self._file("html", "text/html; charset=utf-8", html_of(sheet))
+            yield self._file(".html", "text/html; charset=utf-8", html_of(sheet))
         elif kind == "pdf":
             sheet = sheet_of(self.report, self.pictures, breakable)
             content = pdf_of(sheet, self.report.period.last, self.paper)
-            yield self._file("pdf", "application/pdf", content)
+            yield self._file(".pdf", "application/pdf", content)
+        elif kind == "json":
+            yield self._file(".json", "application/json", report_json(self.report))
+        else:
+            for name, content in csv_files(self.report):
+                yield self._file(f"_{name}.csv", "text/csv; charset=utf-8", content)
 
     def _file(self, ending: str, media_type: str, content: bytes) -> ReportFile:
-        return ReportFile(name=f"{self.stem}.{ending}", media_type=media_type, content=content)
+        name = _UNSAFE.sub("-", self.stem + ending)
+        return ReportFile(name=name, media_type=media_type, content=content)
 
 
 def _charts(report: Report) -> Iterator[Chart]:

@@ -30,6 +30,7 @@ from aggregator.reports.rendering.values import number
 ROW_IN: Final = 0.27
 ROW_WITH_N_IN: Final = 0.42
 AROUND_IN: Final = 1.25
+LABEL: Final = 24  # letters of a row's name in a line
 WITH_N: Final = 10  # columns wide enough for "n 23" below the number
 WITH_NUMBERS: Final = 18  # columns wide enough for a number of 8 pt
 HATCH: Final = "#a6a6a6"
@@ -76,7 +77,11 @@ def rows_of_a_page(chart: Chart) -> int:
 
 
 def _row_in(chart: Chart) -> float:
-    return ROW_WITH_N_IN if _with_n(chart) else ROW_IN
+    return ROW_WITH_N_IN if _two_lines(chart) else ROW_IN
+
+
+def _two_lines(chart: Chart) -> bool:
+    return _with_n(chart) or any(len(series.name) > LABEL for series in chart.series)
 
 
 def _with_n(chart: Chart) -> bool:
@@ -131,7 +136,10 @@ def _ticks(axes: Axes, chart: Chart) -> None:
     axes.set_xticks(shown, [wrapped(columns[i], max(wide * each, 4)) for i in shown])
     axes.set_yticks(
         range(len(chart.series)),
-        [wrapped(series.name, 24, lines=2 if _with_n(chart) else 1) for series in chart.series],
+        [
+            wrapped(series.name, LABEL, lines=2 if _two_lines(chart) else 1)
+            for series in chart.series
+        ],
     )
     axes.tick_params(length=0)
     for spine in axes.spines.values():
