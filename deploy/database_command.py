@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -36,13 +37,25 @@ def sync_database(url: str, site: Site, dry_run: bool, console: Console) -> None
 def open_shell(settings: Settings, state: Path, arguments: Sequence[str]) -> int:
     """Run psql on DATABASE_URL, or on the embedded database in `state`; psql's exit status.
 
-    The embedded server is started for as long as psql runs, unless it runs already.
+    Raises:
+        LocalError: there is no embedded database there.
+    """
+    with database_at(settings, state) as url:
+        return _psql(url, arguments)
+
+
+@contextmanager
+def database_at(settings: Settings, state: Path) -> Iterator[str]:
+    """The url of the database: DATABASE_URL, or of the embedded one in `state`.
+
+    The embedded server is started for as long as the block runs, unless it runs already.
 
     Raises:
         LocalError: there is no embedded database there.
     """
     if settings.database_url is not None:
-        return _psql(settings.require_database_url(), arguments)
+        yield settings.require_database_url()
+        return
     folder = state.absolute() / "postgres"
     if not folder.is_dir():
         raise LocalError(f"there is no embedded database in {state}; name its folder with --state")
@@ -50,10 +63,10 @@ def open_shell(settings: Settings, state: Path, arguments: Sequence[str]) -> int
     try:
         url = server.start()
     except AlreadyRunningError:
-        url = server.remembered_url() or ""
-        return _psql(url, arguments)
+        yield server.remembered_url() or ""
+        return
     try:
-        return _psql(url, arguments)
+        yield url
     finally:
         server.stop()
 

@@ -27,10 +27,11 @@ class Retention(BaseModel):
         student_minutes_days: minutes of one student, expressions among them.
         summaries_days: one student in one lesson.
         class_minutes_days: minutes of a class.
-        lessons_days: lessons, who took part in them, and the daily curves of the site.
+        lessons_days: lessons, who took part in them, and the daily curves of the site; never
+            less than what hangs on a lesson is kept.
         camera_minutes_days: the accounts of the cameras' frames.
         events_days: what people should know.
-        audit_days: who read what about a student.
+        audit_days: who read what about a student; a year stays in any case.
         report_files_days: files of reports that were sent.
     """
 
@@ -43,8 +44,14 @@ class Retention(BaseModel):
     lessons_days: Days = 400
     camera_minutes_days: Days = 90
     events_days: Days = 400
-    audit_days: Days = 1095
+    audit_days: Annotated[int, Field(ge=366, le=MAX_DAYS)] = 1095
     report_files_days: Days = 400
+
+    def days_of(self, table: str) -> int:
+        """Days that rows of a table in `KEEP_OF` are kept."""
+        name = KEEP_OF[table]
+        names = _OF_A_LESSON if name == "lessons_days" else (name,)
+        return max(int(getattr(self, each)) for each in names)
 
 
 KEEP_OF: Final = {
@@ -62,17 +69,18 @@ KEEP_OF: Final = {
 }
 """Which of the site file's keeps a table follows; what hangs on a meeting goes with it."""
 
+_OF_A_LESSON: Final = (
+    "windows_days",
+    "student_minutes_days",
+    "summaries_days",
+    "class_minutes_days",
+    "lessons_days",
+)
+
 
 def store_retention(connection: Connection) -> dict[str, dt.timedelta]:
-    """Bring the table `retention` up to date with what the sites ask for; returns it.
-
-    A site that no version with retention has synced yet has the built-in keeps.
-    """
-    of_sites = list(retention_of_sites(connection).values()) or [Retention()]
-    keeps = {
-        table: dt.timedelta(days=max(getattr(each, name) for each in of_sites))
-        for table, name in KEEP_OF.items()
-    }
+    """Bring the table `retention` up to date with what the sites ask for; returns it."""
+    keeps = longest_keeps(connection)
     statement = insert(retention).values(
         [{"table_name": t, "keep": keep, "unit": _unit(t)} for t, keep in sorted(keeps.items())]
     )
@@ -88,10 +96,26 @@ def store_retention(connection: Connection) -> dict[str, dt.timedelta]:
     return keeps
 
 
+def longest_keeps(connection: Connection) -> dict[str, dt.timedelta]:
+    """The longest that any site keeps the rows of each table.
+
+    A site that no version with retention has synced yet has the built-in keeps.
+    """
+    of_sites = list(retention_of_sites(connection).values()) or [Retention()]
+    return {
+        table: dt.timedelta(days=max(each.days_of(table) for each in of_sites)) for table in KEEP_OF
+    }
+
+
 def retention_of_sites(connection: Connection) -> dict[int, Retention]:
     """What each site asks for, by its number."""
     rows = connection.execute(select(sites.c.site_id, sites.c.retention).order_by(sites.c.site_id))
     return {site_id: _parsed(stored) for site_id, stored in rows}
+
+
+def first_kept_day(now: dt.datetime, days: int) -> dt.date:
+    """The oldest UTC day of which rows are kept at `now` (aware)."""
+    return now.astimezone(dt.UTC).date() - dt.timedelta(days=days)
 
 
 def _parsed(stored: dict[str, int] | None) -> Retention:

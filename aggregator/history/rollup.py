@@ -18,13 +18,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.dialects.postgresql import insert
 
 from aggregator.history.day_curves import CURVES, SHOWN
-from schemas import tables
 from schemas.database import connect
-
-Curve = tuple[tuple[int, int, int, int, int], ...]
 
 _DAYS: Final = text(
     """
@@ -56,12 +52,17 @@ _IS_WHOLE: Final = text(
     """  # noqa: S608  texts of ours
 )
 _COLUMNS: Final = "minute_no, score_version, sum_score, n_scored, n_lessons"
-_WANTED: Final = text(
-    f"WITH shown AS ({_OF_DAY}) SELECT {_COLUMNS} FROM ({CURVES}) AS c ORDER BY 1, 2"  # noqa: S608
+_IS_RIGHT: Final = text(
+    f"""
+    WITH shown AS ({_OF_DAY}), wanted AS (SELECT {_COLUMNS} FROM ({CURVES}) AS c),
+    kept AS (SELECT {_COLUMNS} FROM site_day_curves WHERE site_id = :site_id AND day = :day)
+    SELECT NOT EXISTS ((TABLE wanted EXCEPT TABLE kept) UNION ALL (TABLE kept EXCEPT TABLE wanted))
+    """  # noqa: S608  texts of ours
 )
-_KEPT: Final = text(
-    f"SELECT {_COLUMNS} FROM site_day_curves "  # noqa: S608
-    "WHERE site_id = :site_id AND day = :day ORDER BY 1, 2"
+_INSERT: Final = text(
+    f"WITH shown AS ({_OF_DAY}) "  # noqa: S608  texts of ours
+    f"INSERT INTO site_day_curves (site_id, day, {_COLUMNS}) "
+    f"SELECT site_id, day, {_COLUMNS} FROM ({CURVES}) AS c"
 )
 _CLOSE: Final = text("LOCK TABLE site_day_curves IN SHARE ROW EXCLUSIVE MODE")
 _DELETE: Final = text("DELETE FROM site_day_curves WHERE site_id = :site_id AND day = :day")
@@ -97,23 +98,13 @@ class SiteDay:
 
     def is_right(self) -> bool:
         """Whether the curve is what the class minutes say."""
-        return self._kept() == self._wanted()
+        return bool(self._connection.execute(_IS_RIGHT, self._key).scalar_one())
 
     def make_again(self) -> None:
         """Replace the curve; aggregators wait until the caller commits."""
         self._connection.execute(_CLOSE)
         self._connection.execute(_DELETE, self._key)
-        curve = self._wanted()
-        if curve:
-            names = _COLUMNS.split(", ")
-            rows = [{**self._key, **dict(zip(names, row, strict=True))} for row in curve]
-            self._connection.execute(insert(tables.site_day_curves), rows)
-
-    def _wanted(self) -> Curve:
-        return tuple(map(tuple, self._connection.execute(_WANTED, self._key)))
-
-    def _kept(self) -> Curve:
-        return tuple(map(tuple, self._connection.execute(_KEPT, self._key)))
+        self._connection.execute(_INSERT, self._key)
 
 
 def roll_up(
