@@ -66,7 +66,7 @@ BEGIN
     IF to_regrole('facepose_maintenance') IS NOT NULL THEN
         GRANT SELECT ON
             sites, rooms, cameras, classes, score_versions, meeting_minutes, meeting_summaries,
-            camera_minutes, room_leases, alembic_version TO facepose_maintenance;
+            camera_minutes, room_leases, report_defs, alembic_version TO facepose_maintenance;
         GRANT SELECT, DELETE ON
             meetings, report_runs, report_files, report_deliveries TO facepose_maintenance;
         GRANT SELECT, INSERT, UPDATE, DELETE ON
