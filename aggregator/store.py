@@ -21,6 +21,7 @@ from aggregator.calibration.ranges import write_calibrations
 from aggregator.history.day_curves import insert_lessons
 from aggregator.leases import Lease, check_lease
 from aggregator.meeting_writes import add_classes, write_meetings
+from aggregator.permitted import permitted
 from aggregator.proposed_seats import add_seats
 from aggregator.reference import Places
 from aggregator.row_values import TIMES, Values, column_values, utc
@@ -108,6 +109,7 @@ class Store:
         with connect(self._engine) as connection:
             check_lease(connection, lease)
             pass_point(COMMIT_BEGUN)
+            rows = permitted(connection, self._places.site_id, rows)
             self._partitions.cover(connection, _partition_times(rows))
             for kind, table in _TABLES.items():
                 batch = [row for row in rows if type(row) is kind]
