@@ -63,9 +63,8 @@ def classes_section(
     ]
     if len(rows) > len(shown):
         paragraphs.append(
-            f"Of {len(rows)} classes, the {MOST_CLASSES // 2} with the lowest and the "
-            f"{MOST_CLASSES // 2} with the highest index; and "
-            f"{count(len(rows) - len(shown), 'class', 'classes')} more."
+            f"Of {len(rows)} classes, {len(shown)} with the lowest and the highest index are "
+            f"listed; and {count(len(rows) - len(shown), 'class', 'classes')} more."
         )
     return Section(
         name="classes",
