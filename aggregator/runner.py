@@ -28,6 +28,7 @@ from aggregator.plan import build_plan
 from aggregator.recorded_run import RecordedRun
 from aggregator.reference import Places
 from aggregator.score import PARAMS, SCORE_VERSION
+from aggregator.seated import SeatedBook
 from aggregator.store import Store
 from schemas.calendars.book import CalendarBook
 from schemas.database import (
@@ -191,6 +192,8 @@ def build_aggregator(
     if run is not None:
         rooms = {name: room for name, room in rooms.items() if name == run.room_id}
 
+    book = SeatedBook(engine, site, monotonic)
+
     def plan_of(name: str, at_ns: int, before: RoomPlan | None = None) -> RoomPlan:
         occurrences = calendars.of_room(name) if calendars else ()
         if occurrences is None:  # its files cannot be read now
@@ -198,7 +201,11 @@ def build_aggregator(
         plan = build_plan(site, rooms[name], bits, at_ns, occurrences=occurrences)
         with connect(engine) as connection:
             stored = stored_directions(connection, places.room(name))
-        return msgspec.structs.replace(plan, calibrations=stored)
+        seated = book.of_room(name)
+        return msgspec.structs.replace(plan, calibrations=stored, seated=seated)
+
+    def plan_news() -> set[str]:
+        return book.take_news() | (calendars.take_news() if calendars else set())
 
     for name in rooms:
         plan_of(name, 0)  # an unknown camera is told now, not in the middle
@@ -211,7 +218,7 @@ def build_aggregator(
         metrics,
         monotonic,
         run=run,
-        plan_news=calendars.take_news if calendars else set[str],
+        plan_news=plan_news if run is None else set[str],
     )
 
 

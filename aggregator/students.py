@@ -1,7 +1,8 @@
 """Who sits in a class's seat: a pseudonymous student, known by where and since when, not by name.
 
-Without a roster each (class, seat, seating) is one student, so that lessons can be compared with
-the same student's earlier ones (SCORE §5). A class that sits anew is of other students.
+Where a roster and consent say who has the seat (`plan.seated`), it is that student. Without them
+each (class, seat, seating) is one student, so that lessons can be compared with the same student's
+earlier ones (SCORE §5). A class that sits anew is of other students.
 """
 
 from __future__ import annotations
@@ -29,8 +30,23 @@ def student_id(meeting: Meeting, plan: RoomPlan, seat: str) -> int | None:
     """
     if not (seat and meeting.class_slug and meeting.per_student):
         return None
+    if (rostered := _rostered(meeting, plan, seat)) is not None:
+        return rostered
     valid_from = seating_in_force(meeting, plan)
     return hash_id(plan.site_id, meeting.class_slug, plan.room_id, seat, valid_from)
+
+
+def _rostered(meeting: Meeting, plan: RoomPlan, seat: str) -> int | None:
+    """Whose seat it was when the meeting began, by the roster; one student sits in one seat."""
+    for entry in plan.seated:
+        if (entry.class_id, entry.seat) != (meeting.class_slug, seat):
+            continue
+        until = entry.valid_until
+        if entry.valid_from <= meeting.start and (until is None or meeting.start < until):
+            others = meeting.people.values()  # a plan that was corrected meanwhile
+            sits_elsewhere = any(person.student_id == entry.student_id for person in others)
+            return None if sits_elsewhere else entry.student_id
+    return None
 
 
 def seating_in_force(meeting: Meeting, plan: RoomPlan) -> str:

@@ -190,6 +190,19 @@ class Seating(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     valid_from: str  # "2027-03-01"
 
 
+class SeatedStudent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who of the roster has a seat while a class has its lesson, as far as policy lets us know.
+
+    Consent and enrolment are in the days already; where there is none, there is no entry.
+    """
+
+    class_id: str
+    seat: Label
+    student_id: int
+    valid_from: int = 0  # Unix seconds
+    valid_until: int | None = None  # exclusive; None: it has no end yet
+
+
 class StoredDirection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A direction of the front that the database holds and the site file does not."""
 
@@ -247,6 +260,7 @@ class RoomPlan(Message, frozen=True):
     seatings: tuple[Seating, ...] = ()
     # Only for a room whose own state knows no directions: it is new, or its state was lost.
     calibrations: tuple[StoredDirection, ...] = ()
+    seated: tuple[SeatedStudent, ...] = ()  # sorted; empty where policy does not link
 
 
 class ActivityChange(Message, frozen=True):

@@ -17,6 +17,7 @@ from aggregator.held_room import resumes_at
 from aggregator.leases import Lease
 from aggregator.plan import build_plan
 from aggregator.reference import Places
+from aggregator.seated import seated_students
 from aggregator.store import Store
 from deploy.local.stack import Servers
 from deploy.recording import Recording
@@ -30,7 +31,7 @@ from ingest.errors import ReplayStoppedError
 from ingest.recording.replay import Replay, ReplayProgress
 from ingest.recording.run_log import Run
 from schemas.database import connect, create_engine, require_migrated
-from schemas.messages import RoomPlan, StoredDirection, encode
+from schemas.messages import RoomPlan, SeatedStudent, StoredDirection, encode
 from schemas.site import Site
 from schemas.streams import faces_stream
 from schemas.sync import mask_bits
@@ -89,6 +90,9 @@ class ReplayJob:
             room = self.request.room.id
             number = places.room(room)
             known = stored_directions(connection, number, self.request.start)
+            seated = seated_students(
+                connection, self.site.site.id, self.site.rules, self.request.start
+            ).get(room, ())
         history = History(engine, self.request, self.site.site.id, number)
         with history.alone():
             if history.known() is Known.ALL:
@@ -98,12 +102,15 @@ class ReplayJob:
             lease = Lease(number, self.request.run_id, "", 0)
             from_s = resumes_at(faces, Store(engine, places), lease, room)
             run = Run(self.request.run_id, room, self.request.start_ns, from_s)
-            return self._send(run, self._plan(bits, known), history, frames, faces)
+            return self._send(run, self._plan(bits, known, seated), history, frames, faces)
 
     def _plan(
-        self, mask_bits: Mapping[str, int], directions: tuple[StoredDirection, ...]
+        self,
+        mask_bits: Mapping[str, int],
+        directions: tuple[StoredDirection, ...],
+        seated: tuple[SeatedStudent, ...],
     ) -> RoomPlan:
-        """The room's plan, with the calibrations that held when the film was taken."""
+        """The room's plan, with the calibrations and seats that held when the film was taken."""
         request = self.request
         plan = build_plan(
             self.site,
@@ -113,7 +120,7 @@ class ReplayJob:
             request.run_id,
             request.recording,
         )
-        return msgspec.structs.replace(plan, calibrations=directions)
+        return msgspec.structs.replace(plan, calibrations=directions, seated=seated)
 
     def _send(
         self, run: Run, plan: RoomPlan, history: History, frames: Client, faces: Client

@@ -8,10 +8,11 @@ import msgspec
 import pytest
 
 from aggregator.meetings import hash_id
+from aggregator.plan import says_the_same
 from aggregator.room import Room
 from aggregator.rows import ParticipationRow, ParticipationSummaryRow, StudentRow
 from aggregator.students import seating_in_force
-from schemas.messages import Lesson, Seating, Tick
+from schemas.messages import Lesson, SeatedStudent, Seating, Tick
 from schemas.policy import resolve
 from tests.unit.room_log import START, classroom, entries, plan, timed_log
 
@@ -118,3 +119,58 @@ def test_where_nobody_can_be_told_again_there_is_no_student(room_plan):
     students, participations, summaries = students_of(room_plan)
     assert students == []
     assert set(participations) | set(summaries) <= {0}
+
+
+def seated(seat, student, since=0, until=None, class_id="3b"):
+    return SeatedStudent(
+        class_id=class_id, seat=seat, student_id=student, valid_from=since, valid_until=until
+    )
+
+
+def of_seats(*labels):
+    return {hash_id("school", "3b", "room-1", label, "") for label in labels}
+
+
+def test_a_seat_that_the_roster_knows_is_its_students_in_all_rows():
+    entries_ = (seated("A2", 71), seated("A4", 72, since=START, until=START + 1))
+    students, participations, summaries = students_of(planned(seated=entries_))
+    expected = sorted({71, 72} | of_seats("A1", "A3", "A5", "A6"))
+    assert students == summaries == expected
+    assert sorted(set(participations)) == expected
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        seated("A2", 71, since=START + 1),  # from the next second on
+        seated("A2", 71, until=START),  # until the second before
+        seated("A2", 71, class_id="4c"),
+        seated("B9", 71),
+    ],
+)
+def test_a_seating_that_did_not_hold_when_the_lesson_began_links_nobody(entry):
+    students, _, _ = students_of(planned(seated=(entry,)))
+    assert set(students) == of_seats(*(f"A{i}" for i in range(1, 7)))
+
+
+def test_one_student_is_not_linked_to_two_seats_of_a_lesson():
+    students, participations, _ = students_of(planned(seated=(seated("A2", 71), seated("A3", 71))))
+    assert students.count(71) == 1
+    assert len(set(participations)) == 6
+
+
+def test_where_policy_has_no_students_the_roster_links_nobody():
+    students, participations, _ = students_of(
+        planned(policy=resolve("eu"), seated=(seated("A2", 71),))
+    )
+    assert (students, participations) == ([], [])
+
+
+def test_a_plan_of_an_older_program_has_no_roster_and_a_state_with_one_is_read_by_it():
+    room_plan = planned(seated=(seated("A2", 71),))
+    wire = msgspec.msgpack.decode(msgspec.msgpack.encode(room_plan))
+    assert wire["seated"] == [{"class_id": "3b", "seat": "A2", "student_id": 71}]
+    del wire["seated"]
+    assert msgspec.convert(wire, type(room_plan)) == planned()
+    assert not says_the_same(room_plan, planned())
+    assert says_the_same(room_plan, msgspec.structs.replace(room_plan, at=1))
