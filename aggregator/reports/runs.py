@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, bindparam, text
+from sqlalchemy import Connection, DateTime, Engine, bindparam, text
 from sqlalchemy.dialects.postgresql import TSTZRANGE, Range
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -42,7 +42,7 @@ _DUE: Final = text(
       AND (r.until IS NULL OR r.until < clock_timestamp())
     ORDER BY r.due_at, r.report_id
     """
-)
+).columns(period=TSTZRANGE(), due_at=DateTime(timezone=True))
 _CLAIM: Final = text(
     """
     UPDATE report_runs

@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Row, bindparam, text
+from sqlalchemy import Connection, DateTime, Row, bindparam, text
 from sqlalchemy.dialects.postgresql import TSTZRANGE, Range
 
 from aggregator.reports.document import Period
@@ -44,7 +44,7 @@ _UNFINISHED: Final = text(
     SELECT run_id, period, due_at, status FROM report_runs
     WHERE report_id = :report_id AND status IN ('waiting', 'running')
     """
-)
+).columns(period=TSTZRANGE(), due_at=DateTime(timezone=True))
 _INSERT: Final = text(
     """
     INSERT INTO report_runs (report_id, period, due_at) VALUES (:report_id, :period, :due_at)

@@ -14,6 +14,7 @@ from typing import Final
 
 import structlog
 from sqlalchemy import Engine, text
+from sqlalchemy.dialects.postgresql import TSTZRANGE
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from aggregator.reports import deliveries
@@ -43,7 +44,7 @@ _RUN: Final = text(
     SELECT d.slug, r.period FROM report_runs r JOIN report_defs d USING (report_id)
     WHERE r.run_id = :run_id
     """
-)
+).columns(period=TSTZRANGE())
 _log = structlog.get_logger(__name__)
 
 

@@ -85,7 +85,9 @@ class MailBox:
     def mails(self) -> list[EmailMessage]:
         return [message_from_bytes(raw, policy=SMTP_POLICY) for raw in self.raw]  # type: ignore[arg-type,misc]
 
-    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:
+    async def handle_DATA(  # noqa: N802  aiosmtpd calls it
+        self, server: SMTP, _session: Session, envelope: Envelope
+    ) -> str:
         self.raw.append(bytes(envelope.content or b""))
         self.before_answer(server)
         return self.answer
