@@ -12,7 +12,6 @@ from rich.console import Console
 from deploy import exit_codes
 from deploy.process_setup import process_settings, stop_on_signals
 from deploy.services_app import SiteFile
-from schemas.settings import Settings
 from schemas.site_file import load_site
 
 console: Final = Console()
@@ -104,17 +103,26 @@ def shell(
     """Open psql on DATABASE_URL, or on the embedded database of a state folder."""
     from deploy.database_command import open_shell
 
-    settings = process_settings()
-    raise typer.Exit(open_shell(settings, _folder(settings, state), arguments or []))
+    raise typer.Exit(open_shell(process_settings(), state, arguments or []))
+
+
+@db_app.command()
+def analyst(
+    name: Annotated[str, typer.Argument(help="Of the login, like metabase.")],
+    renew: Annotated[
+        bool, typer.Option("--renew", help="Give a login that is there a new password.")
+    ] = False,
+    state: State = None,
+) -> None:
+    """Make a login that reads the views v_… and nothing else; its password is shown once."""
+    from deploy.sql.logins import make_analyst
+
+    with _database(state) as url:
+        make_analyst(url, name, console, renew=renew)
 
 
 def _database(state: Path | None) -> AbstractContextManager[str]:
     """The url of DATABASE_URL, or of the embedded database, served for so long."""
-    from deploy.database_command import database_at
+    from deploy.embedded_database import opened_database
 
-    settings = process_settings()
-    return database_at(settings, _folder(settings, state))
-
-
-def _folder(settings: Settings, state: Path | None) -> Path:
-    return state or settings.state or Path(".facepose")
+    return opened_database(process_settings(), state)

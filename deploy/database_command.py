@@ -5,15 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from rich.console import Console
 
-from deploy.local.errors import AlreadyRunningError, LocalError
-from deploy.local.postgres import EmbeddedPostgres, program
+from deploy.embedded_database import opened_database
+from deploy.local.postgres import program
 from schemas.database import create_engine, upgrade
 from schemas.settings import Settings, plain_database_url
 from schemas.site import Site
@@ -34,41 +33,14 @@ def sync_database(url: str, site: Site, dry_run: bool, console: Console) -> None
     console.print(report.text(), highlight=False)
 
 
-def open_shell(settings: Settings, state: Path, arguments: Sequence[str]) -> int:
+def open_shell(settings: Settings, state: Path | None, arguments: Sequence[str]) -> int:
     """Run psql on DATABASE_URL, or on the embedded database in `state`; psql's exit status.
 
     Raises:
         LocalError: there is no embedded database there.
     """
-    with database_at(settings, state) as url:
+    with opened_database(settings, state) as url:
         return _psql(url, arguments)
-
-
-@contextmanager
-def database_at(settings: Settings, state: Path) -> Iterator[str]:
-    """The url of the database: DATABASE_URL, or of the embedded one in `state`.
-
-    The embedded server is started for as long as the block runs, unless it runs already.
-
-    Raises:
-        LocalError: there is no embedded database there.
-    """
-    if settings.database_url is not None:
-        yield settings.require_database_url()
-        return
-    folder = state.absolute() / "postgres"
-    if not folder.is_dir():
-        raise LocalError(f"there is no embedded database in {state}; name its folder with --state")
-    server = EmbeddedPostgres(folder)
-    try:
-        url = server.start()
-    except AlreadyRunningError:
-        yield server.remembered_url() or ""
-        return
-    try:
-        yield url
-    finally:
-        server.stop()
 
 
 def _psql(url: str, arguments: Sequence[str]) -> int:
