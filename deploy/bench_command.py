@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
 from typing import Annotated, Final, Literal
@@ -193,6 +194,38 @@ def aggregate(
         typer.echo(json.dumps(report.as_json(options, figures)))
     else:
         report.print_report(Console(), options, figures)
+
+
+@bench_app.command("history")
+def history(
+    rooms: Annotated[int, typer.Option(min=2, max=5000, help="Twenty to a school.")] = 1000,
+    students: Annotated[int, typer.Option(min=5, max=60, help="In each room's class.")] = 30,
+    days: Annotated[int, typer.Option(min=1, max=260, help="Of school, before today.")] = 200,
+    fraction: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help="Of schools with rows of single students, of cameras."),
+    ] = 0.1,
+    keep: Annotated[
+        Path | None, typer.Option(help="Folder in which the database then stays.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """A year of a district: how fast questions and a report are answered, and rows written."""
+    from deploy.bench import history_report as report  # noqa: PLC0415  see above
+    from deploy.bench.history import measure  # noqa: PLC0415
+    from deploy.bench.history_progress import shown  # noqa: PLC0415
+    from deploy.bench.history_questions import read_questions  # noqa: PLC0415
+    from deploy.bench.history_size import HistoryOptions  # noqa: PLC0415
+    from deploy.process_setup import configure_logs  # noqa: PLC0415
+
+    configure_logs()
+    options = HistoryOptions(rooms, students, days, fraction, keep)
+    with shown(Console(stderr=True)) as progress:
+        run = measure(options, read_questions(), dt.date.today(), progress)  # noqa: DTZ011
+    if as_json:
+        typer.echo(json.dumps(report.as_json(options, run)))
+    else:
+        report.print_report(Console(), options, run)
 
 
 @bench_app.command("peers")
