@@ -106,25 +106,26 @@ def _hour(row: Row) -> str:
 
 
 def _table(rows: list[Row], withheld: set[tuple[int, int]]) -> Table:
-    hidden = [(row["weekday"], row["local_hour"]) in withheld for row in rows]
+    """A row an hour, a column a weekday; the lessons behind each stand in the map."""
+    days, hours = _axes(rows)
+    at = {
+        (row["weekday"], row["local_hour"]): row["attention"]
+        for row in rows
+        if (row["weekday"], row["local_hour"]) not in withheld
+    }
     return Table(
         name="hours",
-        title="Weekdays and hours",
+        title="Index by weekday and hour",
         columns=(
-            column("weekday", "Weekday"),
             column("hour", "Began at"),
-            column("attention", "Index", "points", 1),
-            column("lessons", "Lessons", "count"),
+            *(column(DAYS[day - 1].lower(), DAYS[day - 1], "points", 1) for day in days),
         ),
-        rows=tuple(
-            (
-                DAYS[row["weekday"] - 1],
-                f"{row['local_hour']}:00",
-                None if hide else row["attention"],
-                row["lessons"],
-            )
-            for row, hide in zip(rows, hidden, strict=True)
+        rows=tuple((f"{hour}:00", *(at.get((day, hour)) for day in days)) for hour in hours),
+        withheld=tuple(
+            (i, j + 1)
+            for i, hour in enumerate(hours)
+            for j, day in enumerate(days)
+            if (day, hour) in withheld
         ),
-        withheld=tuple((number, 2) for number, hide in enumerate(hidden) if hide),
         empty="No lesson of this period is reported.",
     )

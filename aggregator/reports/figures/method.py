@@ -23,17 +23,20 @@ _SUMMARIES_DAYS: Final = 400  # HISTORY: retention of lessons
 
 
 def method_section(
-    connection: Connection, versions: Sequence[int], models: Sequence[str]
+    connection: Connection, versions: Sequence[int], models: Sequence[str] | None
 ) -> Section:
     """How the figures are made.
 
     Args:
         connection: in the report's snapshot.
         versions: score versions of the lessons in the report.
-        models: versions of the networks that measured them.
+        models: versions of the networks that measured them; None: the figures do not tell.
     """
     found = connection.execute(VERSIONS, {"versions": list(versions)}).all()
     formulas = ", ".join(f"{name} (score version {number})" for number, name in found)
+    networks = ""
+    if models is not None:
+        networks = f"Networks: {', '.join(models) or 'none in this period'}. "
     return Section(
         name="method",
         heading="How these figures are made",
@@ -42,8 +45,8 @@ def method_section(
             "and eye opening are compatible with the current activity, from 0 to 100. It measures "
             "where heads point. It does not measure what anybody thinks, understands or feels, "
             "and a low figure has many harmless reasons.",
-            f"Formula: {formulas or 'no lesson in this period'}. Networks: "
-            f"{', '.join(models) or 'none in this period'}. Facial expressions are never an input.",
+            f"Formula: {formulas or 'no lesson in this period'}. {networks}Facial expressions "
+            "are never an input.",
             "The formula's constants are reasoned from the literature and not fitted to human "
             "ratings; agreement with human raters has not been measured here. The best published "
             "agreement in real classrooms is AUC .62 (grade 8) and .72 (grade 12) with "
@@ -51,7 +54,7 @@ def method_section(
             "A class figure is the plain mean of its students' figures. Figures over lessons are "
             "weighted by the students scored, so that each student's lesson counts once. A lesson "
             "is reported only if enough was seen: figures rest on observed time, and what was "
-            "not seen is missing, not 0.",
+            "not seen is missing, not 0. Differences are taken before figures are rounded.",
             f"A change is called clear only if the figure lies {LEAST_POINTS:.0f} points or more "
             "outside what the periods before give reason to expect: the 95 % prediction interval "
             f"of up to {MOST_PERIODS}, at least {LEAST_PERIODS}. Everything else is "

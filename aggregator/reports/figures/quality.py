@@ -40,7 +40,7 @@ def quality_section(found: Row) -> Section:
     """A short table of what limits the figures."""
     lessons = found["lessons"]
     rows = (
-        ("Reported lessons", lessons, None),
+        ("Reported lessons", lessons, 1.0),
         ("Coverage below 60 %", found["thin"], _of(found["thin"], lessons)),
         (f"Faces smaller than {SMALL_FACE_PX} pixels: eyes not judged", found["small_faces"],
          _of(found["small_faces"], lessons)),

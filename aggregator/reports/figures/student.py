@@ -74,7 +74,7 @@ def student_report(
     rows = _history(connection, definition, period, site)
     versions = tuple(sorted({row["score_version"] for row in rows}))
     with analyst_snapshot(connection):
-        method = method_section(connection, versions, ())
+        method = method_section(connection, versions, None)
     return Report(
         report_id=definition.id,
         kind="student",
@@ -116,9 +116,16 @@ def _shown(rows: list[Row]) -> list[Row]:
 
 def _sentences(rows: list[Row]) -> Iterator[str]:
     shown = _shown(rows)
+    if not rows:
+        yield "No lesson of this student stands in this period."
+        return
+    why = (
+        "; the others were seen too little or too poorly, or the seats were not confirmed or in "
+        "doubt"
+    )
     yield (
-        f"{len(shown)} of {count(len(rows), 'lesson')} of this student have a figure; the others "
-        "were seen too little or too poorly, or the seats were not confirmed or in doubt."
+        f"{len(shown)} of {count(len(rows), 'lesson')} of this student have a figure"
+        f"{why if len(shown) < len(rows) else ''}."
     )
     if not shown:
         return

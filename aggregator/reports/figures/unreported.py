@@ -124,7 +124,7 @@ def _reasons(found: Unreported) -> Table:
         title="Reasons",
         columns=(column("reason", "Reason"), column("lessons", "Lessons", "count")),
         rows=tuple((row["reason_words"], row["lessons"]) for row in found.reasons),
-        empty="All lessons that were held are reported.",
+        empty="No lesson that was held lacks a figure.",
     )
 
 
@@ -155,7 +155,7 @@ def _lessons(found: Unreported) -> Table:
             )
             for row in found.lessons
         ),
-        empty="All lessons that were held are reported.",
+        empty="No lesson that was held lacks a figure.",
     )
 
 
@@ -172,5 +172,5 @@ def _without_data(found: Unreported) -> Table:
             (local_time(row["local_start"]), row["class"] or "no class", row["room"])
             for row in found.without_data[:MOST_LESSONS]
         ),
-        empty="Every planned lesson left data.",
+        empty="No planned lesson is without data.",
     )
