@@ -29,6 +29,23 @@ def seal_name(room_id: str, run_id: str = "", partition: str = DEFAULT_PARTITION
     return f"seal:{{{partition}}}:{room_id}" + (f":{run_id}" if run_id else "")
 
 
+def is_sealed(stored: bytes) -> bool:
+    """Whether the stored bytes of a snapshot are encrypted."""
+    return stored[:1] == _SEALED
+
+
+def plain(stored: bytes) -> bytes:
+    """The snapshot in stored bytes that are not encrypted. Raises: SnapshotError."""
+    if stored[:1] != _PLAIN:
+        raise SnapshotError("the room's state is not one of ours")
+    return stored[1:]
+
+
+def stored_plain(snapshot: bytes) -> bytes:
+    """The bytes to store of a snapshot that need not be encrypted."""
+    return _PLAIN + snapshot
+
+
 class Sealer:
     """Seals the snapshots of one room.
 

@@ -17,11 +17,14 @@ from deploy.activity_app import activity_app
 from deploy.bench_command import bench_app
 from deploy.calibrate_app import calibrate_app
 from deploy.chaos_command import chaos_app
+from deploy.consent_app import consent_app
 from deploy.database_app import db_app
 from deploy.evaluate_command import evaluate_app
 from deploy.process_setup import configure_logs, process_settings, stop_on_signals
+from deploy.report_app import report_app
 from deploy.rescore_app import rescore_app
 from deploy.roster_app import roster_app
+from deploy.safeguards_app import safeguards_app
 from deploy.seats_app import seats_app
 from deploy.services_app import SiteFile, services_app
 from deploy.sql_app import sql_app
@@ -48,7 +51,10 @@ app.add_typer(activity_app)
 app.add_typer(calibrate_app)
 app.add_typer(seats_app, name="seats")
 app.add_typer(roster_app, name="roster")
+app.add_typer(consent_app, name="consent")
+app.add_typer(safeguards_app)
 app.add_typer(rescore_app)
+app.add_typer(report_app, name="report")
 app.add_typer(sql_app)
 app.add_typer(chaos_app)
 app.add_typer(weights_app, name="weights")

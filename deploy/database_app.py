@@ -48,7 +48,7 @@ def status(as_json: AsJson = False, state: State = None) -> None:
     """Say how the database is; exit status 1 when something needs doing."""
     from deploy.database_upkeep import show_status
 
-    with _database(state) as url:
+    with database_of_state(state) as url:
         if not show_status(url, console, as_json=as_json):
             raise typer.Exit(exit_codes.FAILED)
 
@@ -65,7 +65,7 @@ def retention(
     """
     from deploy.database_upkeep import apply_retention
 
-    with _database(state) as url:
+    with database_of_state(state) as url:
         if not apply_retention(url, console, dry_run=dry_run, as_json=as_json):
             raise typer.Exit(exit_codes.FAILED)
 
@@ -90,9 +90,41 @@ def rollup(
     from deploy.database_upkeep import make_rollups
 
     stop = stop_on_signals()
-    with _database(state) as url:
+    with database_of_state(state) as url:
         if not make_rollups(url, since, until, console, stop, dry_run=dry_run, as_json=as_json):
             raise typer.Exit(exit_codes.FAILED)
+
+
+@db_app.command()
+def roles(
+    print_sql: Annotated[
+        bool, typer.Option("--print", help="Print what a server's administrator has to run.")
+    ] = False,
+    state: State = None,
+) -> None:
+    """Make the roles of services, analysts and admins, and give them their rights."""
+    from deploy.safeguards.roles_command import give_roles
+    from schemas.roles import role_sql
+
+    if print_sql:
+        console.print(role_sql(), end="", highlight=False, markup=False, soft_wrap=True)
+        return
+    with database_of_state(state) as url:
+        if not give_roles(url, console):
+            raise typer.Exit(exit_codes.FAILED)
+
+
+@db_app.command()
+def login(
+    name: Annotated[str, typer.Argument(help="Of the new database user.")],
+    role: Annotated[str, typer.Option(help="writer, maintenance, analyst or admin.")],
+    state: State = None,
+) -> None:
+    """Make a database user of one of the roles; FACEPOSE_LOGIN_PASSWORD holds the password."""
+    from deploy.safeguards.roles_command import make_login
+
+    with database_of_state(state) as url:
+        make_login(url, name, role, console)
 
 
 @db_app.command(context_settings={"ignore_unknown_options": True})
@@ -117,11 +149,11 @@ def analyst(
     """Make a login that reads the views v_… and nothing else; its password is shown once."""
     from deploy.sql.logins import make_analyst
 
-    with _database(state) as url:
+    with database_of_state(state) as url:
         make_analyst(url, name, console, renew=renew)
 
 
-def _database(state: Path | None) -> AbstractContextManager[str]:
+def database_of_state(state: Path | None) -> AbstractContextManager[str]:
     """The url of DATABASE_URL, or of the embedded database, served for so long."""
     from deploy.embedded_database import opened_database
 

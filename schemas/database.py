@@ -26,6 +26,7 @@ from sqlalchemy.pool import NullPool
 
 from schemas.errors import FacePoseError, SettingsError
 from schemas.partitions import DAYS_AHEAD, ensure_partitions
+from schemas.roles import explain_missing, missing_roles
 
 _MIGRATION_LOCK: Final = 0x0FACE_0001
 _CONNECT_TIMEOUT_S: Final = 5
@@ -115,6 +116,8 @@ def upgrade(
         connection.commit()
         if created:
             say(f"created {len(created)} partitions, up to {DAYS_AHEAD} days ahead")
+        if missing := missing_roles(connection):
+            say(explain_missing(missing))
     return done
 
 

@@ -19,6 +19,7 @@ import binascii
 import hashlib
 import hmac
 import os
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,6 +80,7 @@ class Vault:
             )
         self._names = AESGCM(_derived(secret, b"names"))
         self._ids = _derived(secret, b"sourced ids")
+        self._erasures = _derived(secret, b"erasures")
         self.key_id = _derived(secret, b"key id")[:8].hex()
 
     def __repr__(self) -> str:
@@ -110,6 +112,10 @@ class Vault:
     def hash_sourced_id(self, site: str, sourced_id: str) -> bytes:
         """By what a person of a site's roster is found again."""
         return hmac.digest(self._ids, f"{site}\0{sourced_id}".encode(), hashlib.sha256)
+
+    def hash_pseudonym(self, pseudonym: uuid.UUID) -> bytes:
+        """By what an erased student is known again in a restored back-up, and nowhere else."""
+        return hmac.digest(self._erasures, pseudonym.bytes, hashlib.sha256)
 
 
 def new_key() -> str:

@@ -17,6 +17,7 @@ from aggregator.reference import Places
 from aggregator.seat_plans import plan_in_force
 from aggregator.store import Store
 from deploy.seating.block import site_file_block
+from deploy.seating.confirmed import note_confirmation
 from deploy.seating.drawing import check_format, write_drawing
 from deploy.seating.found import CameraSeats, seats_of_room
 from schemas.database import connect as connect_database
@@ -80,6 +81,7 @@ def confirm_seats(site: Site, settings: Settings, room_id: str, console: Console
             connection.execute(
                 update(rooms).where(rooms.c.room_id == number).values(seats_confirmed_at=at)
             )
+            note_confirmation(connection, site, room.id, number, at)
             connection.commit()
     labels = {seat.label for camera in cameras for seat in camera.seats}
     console.print(
