@@ -15,6 +15,7 @@ from rich.table import Table
 
 from deploy.check_calendars import check_calendars
 from deploy.check_cameras import Progress, check_cameras
+from deploy.check_reports import check_reports
 from deploy.check_servers import check_database, check_redis
 from deploy.finding import Finding, Verdict
 from deploy.local.stack import state_folder
@@ -80,6 +81,7 @@ def _findings(site_path: Path, settings: Settings, progress: Progress) -> Iterat
     yield check_device(settings)
     yield from check_precision(site)
     yield check_disk(state_folder(site_path, settings))
+    yield from check_reports(site, site_path.absolute().parent)
     yield from check_redis(settings)
     yield from check_database(settings)
 

@@ -119,8 +119,7 @@ class Maker:
             connection.execute(_DROP_FILES, {"run_id": run.run_id})
             for file in files:
                 connection.execute(_ADD_FILE, _file_row(run, file, report))
-            for recipient in definition.recipients:
-                self._address(connection, run, definition, period, recipient, deliver_at)
+            self.address(connection, run.run_id, definition, period, deliver_at)
             connection.execute(
                 _DONE,
                 {
@@ -132,21 +131,21 @@ class Maker:
             )
             connection.commit()
 
-    def _address(
+    def address(
         self,
         connection: Connection,
-        run: HeldRun,
+        run_id: int,
         definition: ReportDefinition,
         period: Period,
-        recipient: str,
         deliver_at: dt.datetime | None,
     ) -> None:
-        channel = channel_of(recipient)
-        key = message_key(self._site.site.id, definition.id, label(definition, period), recipient)
+        """Add the recipients of a run, each under its id; those that are there stay as they are."""
+        named = (self._site.site.id, definition.id, label(definition, period))
         host = self._site.mail.sender.rpartition("@")[2] if self._site.mail else "localhost"
-        deliveries.add_delivery(
-            connection, run.run_id, recipient, channel, message_id(channel, key, host), deliver_at
-        )
+        for recipient in definition.recipients:
+            channel = channel_of(recipient)
+            id_ = message_id(channel, message_key(*named, recipient), host)
+            deliveries.add_delivery(connection, run_id, recipient, channel, id_, deliver_at)
 
 
 def load_package(

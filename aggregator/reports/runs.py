@@ -92,7 +92,10 @@ _OPEN: Final = text(
     """
 ).bindparams(bindparam("period", type_=TSTZRANGE()))
 _FIND: Final = text(
-    "SELECT run_id, status FROM report_runs WHERE report_id = :report_id AND period = :period"
+    """
+    SELECT run_id, status, due_at, finished_at FROM report_runs
+    WHERE report_id = :report_id AND period = :period
+    """
 ).bindparams(bindparam("period", type_=TSTZRANGE()))
 
 
@@ -106,6 +109,16 @@ class DueRun:
     due_at: dt.datetime
     attempt: int
     was_running: bool  # its holder ended in the middle
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """A run as its row says, whoever holds it."""
+
+    run_id: int
+    status: str
+    due_at: dt.datetime
+    finished_at: dt.datetime | None
 
 
 @dataclass(frozen=True)
@@ -148,6 +161,15 @@ class RunKeeper:
 
     def claim(self, run_id: int, now: dt.datetime, *, makes: bool) -> HeldRun | None:
         """Hold a run, to make it or to deliver its files; None: somebody else was first."""
+        with connect(self._engine) as connection:
+            held = self.claim_in(connection, run_id, now, makes=makes)
+            connection.commit()
+        return held
+
+    def claim_in(
+        self, connection: Connection, run_id: int, now: dt.datetime, *, makes: bool
+    ) -> HeldRun | None:
+        """As `claim`, in the caller's transaction."""
         values = {
             "run_id": run_id,
             "holder": self._holder,
@@ -155,9 +177,7 @@ class RunKeeper:
             "makes": makes,
             "now": now,
         }
-        with connect(self._engine) as connection:
-            row = connection.execute(_CLAIM, values).first()
-            connection.commit()
+        row = connection.execute(_CLAIM, values).first()
         return None if row is None else HeldRun(run_id, self._holder, row.fence, row.attempt)
 
     @contextmanager
@@ -191,12 +211,19 @@ class RunKeeper:
 
 def open_run(
     connection: Connection, report_id: int, period: Range[dt.datetime], now: dt.datetime
-) -> tuple[int, str]:
-    """The run of a report's period and where it stands; a new one is `waiting` and due now."""
+) -> StoredRun:
+    """The run of a report's period; where there is none a new one, due now."""
     values = {"report_id": report_id, "period": period, "now": now}
     connection.execute(_OPEN, values)
-    row = connection.execute(_FIND, values).one()
-    return row.run_id, row.status
+    return StoredRun(*connection.execute(_FIND, values).one())
+
+
+def find_run(
+    connection: Connection, report_id: int, period: Range[dt.datetime]
+) -> StoredRun | None:
+    """The run of a report's period, if there is one."""
+    row = connection.execute(_FIND, {"report_id": report_id, "period": period}).first()
+    return None if row is None else StoredRun(*row)
 
 
 def check_run(connection: Connection, run: HeldRun) -> None:

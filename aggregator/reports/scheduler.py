@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.dialects.postgresql import TSTZRANGE
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from aggregator.reports import deliveries
 from aggregator.reports.delivery.courier import Courier
-from aggregator.reports.document import Period
+from aggregator.reports.document import Period, Report
 from aggregator.reports.errors import RunLostError
-from aggregator.reports.making import Build, Maker, Render
+from aggregator.reports.making import Build, MadeFile, Maker, Render
 from aggregator.reports.metrics import ReportMetrics
 from aggregator.reports.open_lessons import LessonBook, words_of
 from aggregator.reports.periods import label
@@ -86,7 +86,7 @@ class ReportScheduler:
         self._clock = clock
         self._stop = stop or threading.Event()
         self._metrics = metrics
-        self._keeper = RunKeeper(engine, holder, lease_s)
+        self.keeper = RunKeeper(engine, holder, lease_s)
         self._maker = Maker(engine, site, build, render)
         self._book = LessonBook(site, folder)
         courier = courier or Courier(site, folder)
@@ -126,23 +126,62 @@ class ReportScheduler:
             connection.commit()
 
     def make(
-        self, run_id: int, definition: ReportDefinition, period: Period, *, delivers: bool
-    ) -> bool:
-        """Make one run at once, by hand; False: another process is at it, or it is made."""
-        held = self._keeper.claim(run_id, self._clock(), makes=True)
-        if held is None:
-            return False
-        self.plan(self._clock())
-        return self._make_held(held, definition, period, delivers=delivers)
+        self,
+        held: HeldRun,
+        definition: ReportDefinition,
+        period: Period,
+        deliver_at: dt.datetime | None,
+    ) -> None:
+        """Make a run that is held, and send what is due of it.
 
-    def deliver(self, run_id: int) -> bool:
-        """Send what is due of one run; False: another process is at it, or it is not made."""
-        held = self._keeper.claim(run_id, self._clock(), makes=False)
+        Args:
+            held: claimed by this scheduler's `keeper`.
+            definition: of the report.
+            period: of the run.
+            deliver_at: when it goes out; None: when somebody says so.
+        """
+        self.plan(self._clock())  # the next run is written down before this one is done
+        with self.keeper.holding(held):
+            pass_point(RUN_CLAIMED)
+            if held.attempt > MAX_ATTEMPTS:
+                reason = f"{MAX_ATTEMPTS} schedulers ended while they made it"
+                self._give_back(held, definition, period, reason)
+                return
+            made = self._try(held, definition, period)
+            if made is None:
+                return
+            pass_point(RUN_MADE)
+            self._maker.store(held, definition, period, made, self._clock(), deliver_at)
+            pass_point(RUN_STORED)
+            self._send(held)
+
+    def deliver(
+        self, run_id: int, before: Callable[[Connection], object] = lambda _connection: None
+    ) -> bool:
+        """Send what is due of one run; False: another process is at it, or it is not made.
+
+        `before` is called first, in a transaction, while the run is held.
+        """
+        held = self.keeper.claim(run_id, self._clock(), makes=False)
         if held is None:
             return False
-        with self._keeper.holding(held):
+        with self.keeper.holding(held):
+            with connect(self._engine) as connection:
+                before(connection)
+                connection.commit()
             self._send(held)
         return True
+
+    def address(
+        self,
+        connection: Connection,
+        run_id: int,
+        definition: ReportDefinition,
+        period: Period,
+        deliver_at: dt.datetime | None,
+    ) -> None:
+        """Add recipients that a finished run does not have yet."""
+        self._maker.address(connection, run_id, definition, period, deliver_at)
 
     def _deliver_one(self, now: dt.datetime) -> bool:
         with connect(self._engine) as connection:
@@ -150,7 +189,7 @@ class ReportScheduler:
         return any(self.deliver(run_id) for run_id in found[:1])
 
     def _make_one(self, now: dt.datetime) -> bool:
-        for due in self._keeper.due(self._site.site.id, now):
+        for due in self.keeper.due(self._site.site.id, now):
             definition = self._definitions.get(due.report)
             if definition is None or self._look_at.get(due.run_id, now) > now:
                 continue
@@ -159,7 +198,9 @@ class ReportScheduler:
                 self._look_at[due.run_id] = now + _LOOK_EVERY
                 continue
             self._look_at.pop(due.run_id, None)
-            if self.make(due.run_id, definition, period, delivers=True):
+            held = self.keeper.claim(due.run_id, now, makes=True)
+            if held is not None:
+                self.make(held, definition, period, self._clock())
                 return True
         return False
 
@@ -172,39 +213,28 @@ class ReportScheduler:
         with connect(self._engine) as connection:
             return bool(self._book.open_lessons(connection, definition, period))
 
-    def _make_held(
-        self, held: HeldRun, definition: ReportDefinition, period: Period, *, delivers: bool
-    ) -> bool:
-        with self._keeper.holding(held):
-            pass_point(RUN_CLAIMED)
-            if held.attempt > MAX_ATTEMPTS:
-                reason = f"{MAX_ATTEMPTS} schedulers ended while they made it"
-                self._give_back(held, definition, period, reason)
-                return True
-            begun_s = time.perf_counter()
-            try:
-                with connect(self._engine) as connection:
-                    found = self._book.open_lessons(connection, definition, period)
-                made = self._maker.make(definition, period, words_of(found, self._zone))
-            except AWAY:
-                raise
-            except Exception as exc:
-                _log.exception(
-                    "A report could not be made",
-                    action="report_not_made",
-                    report=definition.id,
-                    period=label(definition, period),
-                )
-                self._give_back(held, definition, period, f"{type(exc).__name__}: {exc}")
-                return True
-            pass_point(RUN_MADE)
-            now = self._clock()
-            deliver_at = now if delivers else None
-            self._maker.store(held, definition, period, made, now, deliver_at)
-            self._say_made(definition, period, time.perf_counter() - begun_s, len(found))
-            pass_point(RUN_STORED)
-            self._send(held)
-        return True
+    def _try(
+        self, held: HeldRun, definition: ReportDefinition, period: Period
+    ) -> tuple[Report, list[MadeFile]] | None:
+        """The files; None: they could not be made, which is noted."""
+        begun_s = time.perf_counter()
+        try:
+            with connect(self._engine) as connection:
+                found = self._book.open_lessons(connection, definition, period)
+            made = self._maker.make(definition, period, words_of(found, self._zone))
+        except AWAY:
+            raise
+        except Exception as exc:  # one report's bug must not hold up the others
+            _log.exception(
+                "A report could not be made",
+                action="report_not_made",
+                report=definition.id,
+                period=label(definition, period),
+            )
+            self._give_back(held, definition, period, f"{type(exc).__name__}: {exc}")
+            return None
+        self._say_made(definition, period, time.perf_counter() - begun_s, len(found))
+        return made
 
     def _send(self, held: HeldRun) -> None:
         with connect(self._engine) as connection:

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from aggregator.reports.delivery.package import Package
 from aggregator.reports.errors import DeliveryError
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _MODE: Final = 0o640
+
+
+class File(Protocol):
+    """What is written."""
+
+    @property
+    def name(self) -> str:
+        """Without a folder."""
+
+    @property
+    def content(self) -> bytes:
+        """All of it."""
 
 
 def deliver_to_folder(package: Package, folder: Path) -> None:
@@ -21,14 +34,23 @@ def deliver_to_folder(package: Package, folder: Path) -> None:
         DeliveryError: the folder cannot be written, or its disk is full.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for file in package.files:
-            _write(folder, Path(file.name).name, file.content)
-        _sync_folder(folder)
+        deliver_files(package.files, folder)
     except OSError as exc:
         if exc.errno in _FULL:
             raise DeliveryError(f"no space left for {folder}: free some") from exc
         raise DeliveryError(f"folder {folder} cannot be written: {exc.strerror or exc}") from exc
+
+
+def deliver_files(files: Iterable[File], folder: Path) -> None:
+    """As `deliver_to_folder`, for files of any origin.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in files:
+        _write(folder, Path(file.name).name, file.content)
+    _sync_folder(folder)
 
 
 def _write(folder: Path, name: str, content: bytes) -> None:
