@@ -34,9 +34,9 @@ from workers.runner import run_worker
 
 START = "2026-03-02T08:30:00+01:00"
 NOW = dt.datetime(2026, 11, 27, 12, tzinfo=dt.UTC)
-TABLES = tuple(table.name for table in metadata.sorted_tables)
+TABLES = tuple(table.fullname for table in metadata.sorted_tables)
 RUNS = ("room_state", "room_leases")
-ROWS = (*(table.name for table in _TABLES.values()),)  # what an aggregator writes
+ROWS = (*(table.name for table in _TABLES.values()), "site_day_curves")  # what an aggregator writes
 
 
 def a_site(

@@ -45,6 +45,7 @@ WRITTEN_BY_AGGREGATOR = (
     "meeting_minutes",
     "participation_summaries",
     "meeting_summaries",
+    "site_day_curves",
     "camera_minutes",
     "events",
     "room_state",
