@@ -34,8 +34,10 @@ policy:
   # per_student: false  # stricter: class figures only
   # expression: {expression}  # the seven basic expressions
   # k: 10  # smallest group shown in group figures
-# For how many days figures of single students are kept; lessons and class minutes stay.
-# retention: {{windows_days: 45, student_minutes_days: 120}}
+# For how many days figures are kept; these are the defaults.
+# retention: {{windows_days: 45, student_minutes_days: 120, summaries_days: 400,
+#             class_minutes_days: 400, lessons_days: 400, camera_minutes_days: 90,
+#             events_days: 400, audit_days: 1095, report_files_days: 400}}
 
 rooms:
 {rooms}
@@ -45,6 +47,14 @@ rooms:
 #   - {{id: maths-7a-mon, room: {first_room}, class: 7a, weekdays: [mon],
 #      start: "08:30", end: "09:15", activity: lecture, from: 2026-09-01, until: 2027-06-30}}
 #   activities: {activities}
+
+# Reports that arrive by themselves. Recipients: a folder, mailto:NAME@HOST (needs `mail:`), or a
+# webhook's https:// address. `cron` is in the site's time zone; docs/reports.md has all kinds.
+# mail: {{host: smtp.example.org, security: starttls, user: "${{MAIL_USER}}",
+#        password: "${{MAIL_PASSWORD}}", from: reports@example.org}}
+# reports:
+#   - {{id: weekly, kind: weekly_site, cron: "0 6 * * 1", formats: [pdf, html],
+#      recipients: [reports, "mailto:head@example.org"]}}
 """
 
 ROOM = """\

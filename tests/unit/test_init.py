@@ -12,6 +12,7 @@ from deploy.cli import app
 from deploy.init import render, room_ids, run_init, slug
 from schemas.errors import SettingsError
 from schemas.policy import PROFILES
+from schemas.retention import Retention
 from schemas.site_file import load_site, parse_site
 
 ARGUMENTS = ["--profile", "standard", "--name", "School", "--time-zone", "UTC"]
@@ -54,6 +55,14 @@ def test_the_timetable_in_the_comment_is_valid_too():
     lines = [line for line in table.splitlines() if "activities:" not in line]
     site = parse_site(text[:start] + "\n".join(lines))
     assert site.timetable[0].room == "101"
+
+
+def test_the_retention_in_the_comment_is_what_holds_without_it():
+    text = render("site.yaml", "School", "UTC", "standard", [("101", "film.mp4")])
+    start, end = text.index("# retention:"), text.index("rooms:")
+    kept = text[start:end].replace("\n# ", "\n").removeprefix("# ")
+    assert yaml.safe_load(kept)["retention"] == Retention().model_dump()
+    assert parse_site(text[:start] + kept + text[end:]).retention == Retention()
 
 
 @pytest.mark.parametrize(
