@@ -77,7 +77,7 @@ def _limits(chart: Chart) -> tuple[float, float]:
 
 
 def _upright(chart: Chart) -> Figure:
-    figure = new_figure(2.8)
+    figure = new_figure(2.5)
     axes: Axes = figure.subplots()
     series, style = chart.series[0], style_of(0)
     heights = _heights(chart, series)

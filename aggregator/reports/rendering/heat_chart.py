@@ -30,8 +30,9 @@ from aggregator.reports.rendering.values import number
 ROW_IN: Final = 0.27
 ROW_WITH_N_IN: Final = 0.42
 AROUND_IN: Final = 1.25
+LETTER_IN: Final = 0.083  # of an 8.5 pt letter, about
 LABEL: Final = 24  # letters of a row's name in a line
-WITH_N: Final = 10  # columns wide enough for "n 23" below the number
+WITH_N: Final = 14  # columns wide enough for "n 23" below the number
 WITH_NUMBERS: Final = 18  # columns wide enough for a number of 8 pt
 HATCH: Final = "#a6a6a6"
 NOTHING_HATCH: Final = "///"
@@ -130,10 +131,13 @@ def _ink(face: NDArray[np.float64]) -> str:
 
 def _ticks(axes: Axes, chart: Chart) -> None:
     columns = [str(x) if isinstance(x, str) else f"{x:g}" for x in chart.series[0].x]
-    wide = int((WIDTH_IN - 2.2) / len(columns) / 0.085)  # letters over a column
-    each = 1 if wide >= 3 else -(-4 // max(wide, 1))
+    longest = max(len(series.name) for series in chart.series)
+    room_in = WIDTH_IN - 1.1 - LETTER_IN * min(longest, LABEL)
+    letters = max(1, int(room_in / len(columns) / LETTER_IN))  # over a column
+    word = max(len(word) for name in columns for word in name.split() or [""])
+    each = max(1, -(-min(word + 1, 12) // letters))
     shown = range(0, len(columns), each)
-    axes.set_xticks(shown, [wrapped(columns[i], max(wide * each, 4)) for i in shown])
+    axes.set_xticks(shown, [wrapped(columns[i], letters * each) for i in shown])
     axes.set_yticks(
         range(len(chart.series)),
         [

@@ -38,7 +38,7 @@ def line_figure(chart: Chart) -> Figure:
     points = _points(chart)
     counted = len(chart.series) == 1 and bool(chart.series[0].n) and len(points) > FEW
     legend = _legend_names(chart)
-    figure = new_figure((3.3 if counted else 2.8) + LEGEND_LINE_IN * _lines_of(legend))
+    figure = new_figure((2.9 if counted else 2.4) + LEGEND_LINE_IN * _lines_of(legend))
     rows = figure.subplots(
         2 if counted else 1,
         1,

@@ -14,11 +14,13 @@ from typing import Any, Final, Literal
 
 import typst
 
-from aggregator.reports.rendering.column_widths import PAPER_PT, widths_of
+from aggregator.reports.rendering.column_widths import laid_out
 from aggregator.reports.rendering.lettering import FAMILY, REPLACEMENT, fonts_folder
 from aggregator.reports.rendering.sheet import Sheet
 
 Paper = Literal["a4", "us-letter"]
+PAGE: Final = 4500  # letters of 9 pt on a page that is not full
+LINE: Final = 90  # letters of a line, half of which a paragraph's end wastes
 STANDARD: Final = "ua-1"  # typst refuses to write a file that breaks it
 
 
@@ -58,6 +60,7 @@ def _fonts() -> typst.Fonts:
 def _json(sheet: Sheet) -> str:
     """The sheet with the widths of its columns."""
     printed = {**sheet, "replaced": REPLACEMENT in json.dumps(sheet, ensure_ascii=False)}
+    printed["closing_fits"] = _fits_a_page(sheet["method"], sheet["privacy"])
     for name in ("sections", "method", "privacy"):
         printed[name] = _measured(sheet[name])
     return json.dumps(printed, ensure_ascii=False)
@@ -67,10 +70,12 @@ def _measured(section: Any) -> Any:  # noqa: ANN401
     if isinstance(section, list):
         return [_measured(one) for one in section]
     charts = [{k: v for k, v in chart.items() if k != "figures"} for chart in section["charts"]]
-    tables = [_laid_out(table) for table in section["tables"]]
+    tables = [laid_out(table) for table in section["tables"]]
     return {**section, "charts": charts, "tables": tables}
 
 
-def _laid_out(table: Sheet) -> Sheet:
-    widths, needed_pt = widths_of(table)
-    return {**table, "widths": widths, "flipped": needed_pt > PAPER_PT}
+def _fits_a_page(*sections: Sheet) -> bool:
+    """Whether sections hold paragraphs alone, and not too many."""
+    paragraphs = [text for section in sections for text in section["paragraphs"]]
+    pictured = any(section["charts"] or section["tables"] for section in sections)
+    return not pictured and sum(len(text) + LINE // 2 for text in paragraphs) < PAGE
