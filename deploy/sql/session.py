@@ -65,8 +65,6 @@ def ask(connection: Connection, sql: str) -> tuple[Sequence[Column], Iterator[Ce
     rows = _told(connection, sql, cursor.stream(sql.encode(), size=ROWS_AT_ONCE))
     first = next(rows, None)
     columns = [(column.name, column.type_code) for column in cursor.description or ()]
-    if not columns:
-        raise QueryError("this statement gives no rows; `facepose sql` is there for questions")
     return columns, _from(first, rows)
 
 
@@ -83,6 +81,10 @@ def _told(connection: Connection, sql: str, rows: Iterator[Cells]) -> Iterator[C
     except psycopg.Error as exc:
         connection.rollback()
         _become_analyst(connection)
+        if exc.sqlstate is None and isinstance(exc, psycopg.ProgrammingError):
+            raise QueryError(
+                "this statement gives no rows; `facepose sql` is there for questions"
+            ) from exc
         raise QueryError(explain(exc, sql, read_catalog(connection))) from exc
 
 
