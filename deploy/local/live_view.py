@@ -17,6 +17,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from deploy.local.report_lines import report_lines
 from schemas.errors import MessageError
 from schemas.messages import (
     MAX_CLOCK_OFFSET_MS,
@@ -129,10 +130,12 @@ class LiveView:
         self._positions: dict[str, str] = {}
         self.cameras: dict[str, CameraView] = {}
         self.note = ""
+        self._site = site
         self.follow(site)
 
     def follow(self, site: Site) -> None:
         """Show this site; what is known of rooms and cameras that stay is kept."""
+        self._site = site
         self._rooms = [room.id for room in site.rooms]
         for room in self._rooms:
             if room not in self._positions:
@@ -168,8 +171,16 @@ class LiveView:
     def render(self, headline: str = "", restarts: Sequence[str] = ()) -> Group:
         """The tables as they stand."""
         tables = self._cameras_table(), self._rooms_table()  # drawing the second may leave a note
+        reports = [Text(line) for line in self._report_lines()]
         lines = [Text(line, style="yellow") for line in (self.note, *restarts) if line]
-        return Group(Text(headline, style="bold"), *tables, *lines)
+        return Group(Text(headline, style="bold"), *tables, *reports, *lines)
+
+    def _report_lines(self) -> list[str]:
+        try:
+            with self._engine.connect() as connection:
+                return list(report_lines(connection, self._site))
+        except sa.exc.SQLAlchemyError:
+            return []  # the rooms' table has noted it
 
     def _cameras_table(self) -> Table:
         table = Table("camera", "room", "state", "fps", "faces", "lag", "drops", title="Cameras")

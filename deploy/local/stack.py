@@ -24,9 +24,9 @@ from schemas.transport.failures import translated
 CAMERA_MB: Final = 8  # kept seconds x fps x JPEG size is about 4 MB; twice that
 LEAST_MB: Final = 128
 
-SERVICES: Final = ("ingest", "worker", "aggregator")
-# Several processes cannot listen on one port: workers take the numbers after these two.
-METRICS_PORT_AFTER: Final = {"ingest": 0, "aggregator": 1, "worker": 2}
+SERVICES: Final = ("ingest", "worker", "aggregator", "reports")
+# Several processes cannot listen on one port: workers take the numbers after these three.
+METRICS_PORT_AFTER: Final = {"ingest": 0, "aggregator": 1, "reports": 2, "worker": 3}
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,8 @@ class Stack:
 
     def _arguments(self, service: str, number: int) -> tuple[str, ...]:
         if service != "worker":
-            return (service, str(self.site_path.absolute()))
+            command = ("report", "serve") if service == "reports" else (service,)
+            return (*command, str(self.site_path.absolute()))
         # Workers that follow faces need all frames of their cameras; others share every camera.
         parts = self.workers if self.site.models.follow else 1
         device = self.devices[number % len(self.devices)] if self.devices else None

@@ -50,11 +50,20 @@ def test_the_commented_lines_are_valid_too(profile):
 
 def test_the_timetable_in_the_comment_is_valid_too():
     text = render("site.yaml", "School", "UTC", "standard", [("101", "film.mp4")])
-    start = text.index("# timetable:")
-    table = text[start:].replace("\n# ", "\n").removeprefix("# ")
+    start, end = text.index("# timetable:"), text.index("# Reports that")
+    table = text[start:end].replace("\n# ", "\n").removeprefix("# ")
     lines = [line for line in table.splitlines() if "activities:" not in line]
     site = parse_site(text[:start] + "\n".join(lines))
     assert site.timetable[0].room == "101"
+
+
+def test_the_reports_in_the_comment_are_valid_too():
+    text = render("site.yaml", "School", "UTC", "standard", [("101", "film.mp4")])
+    start = text.index("# mail:")
+    reports = text[start:].replace("\n# ", "\n").removeprefix("# ")
+    site = parse_site(text[:start] + reports)
+    assert site.mail is not None
+    assert site.reports[0].recipients == ("reports", "mailto:head@example.org")
 
 
 def test_the_retention_in_the_comment_is_what_holds_without_it():

@@ -225,7 +225,13 @@ def test_passwords_of_the_environment_are_never_shown():
 def test_each_service_gets_a_metrics_port_of_its_own(supervisor, tmp_path):
     settings = Settings(redis_url="redis://h/0", database_url="postgresql://h/d", metrics_port=9100)
     Stack(tmp_path / "site.yaml", site(), Servers(settings), supervisor, workers=2).start()
-    ports = {"ingest": 9100, "aggregator": 9101, "worker-0": 9102, "worker-1": 9103}
+    ports = {
+        "ingest": 9100,
+        "aggregator": 9101,
+        "reports": 9102,
+        "worker-0": 9103,
+        "worker-1": 9104,
+    }
     assert set(supervisor.restarts) == set(ports)
     for name, port in ports.items():
         wait_for_word(supervisor, f"ready {port}", name)
@@ -245,7 +251,7 @@ def test_a_stack_stops_in_the_order_of_the_flow(tmp_path):
     stack = Stack(tmp_path / "site.yaml", site(), Servers(settings), Recorder(tmp_path), workers=2)
     stack.start()
     stack.stop()
-    assert stopped == [["ingest"], ["worker-0", "worker-1"], ["aggregator"]]
+    assert stopped == [["ingest"], ["worker-0", "worker-1"], ["aggregator"], ["reports"]]
 
 
 def test_the_exit_status_of_a_wrong_configuration_is_sysexits():
