@@ -2,8 +2,8 @@
 
 A student is linked to a seat while four things hold at once: the seating plan says so, the student
 is enrolled in the class, policy has figures of students, and consent to an individual score
-(purpose 2) holds. That last one is what the database's `consent_holds` says of one moment, here for
-all moments at once; a test holds the two together.
+(purpose 2) holds. That last one is what `schemas.consents.may_link` and the database's
+`consent_holds` say of one moment, here for all moments at once; a test holds them together.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, text
 
+from schemas.consents import who_may_consent
 from schemas.database import connect
 from schemas.messages import SeatedStudent
 from schemas.policy import PolicyRules
@@ -122,7 +123,7 @@ def seated_students(
     values = {
         "site": site,
         "by_consent": rules.profile != "demo",
-        "by": _who_may_consent(rules.profile),
+        "by": list(who_may_consent(rules.profile)),
         "since": at - BEHIND,
         "until": at + AHEAD,
     }
@@ -137,10 +138,3 @@ def seated_students(
         )
         rooms[room].append(entry)
     return {room: tuple(entries) for room, entries in rooms.items()}
-
-
-def _who_may_consent(profile: str) -> list[str]:
-    if profile == "uk":
-        return ["guardian", "both"]
-    school = ["school_basis"] if profile.startswith("us") else []
-    return ["guardian", "student", "both", *school]

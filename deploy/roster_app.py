@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 
+from deploy import exit_codes
 from deploy.process_setup import process_settings
 from deploy.services_app import SiteFile
+from schemas.rosters.mistakes import RosterError
 from schemas.site_file import load_site
 
 roster_app: Final = typer.Typer(
     help="Who is in which class and sits where; names are sealed.", no_args_is_help=True
 )
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")]
+
+
+@contextmanager
+def _mistakes() -> Iterator[None]:
+    """Print what is wrong with a file, and end with the status of a failed check."""
+    try:
+        yield
+    except RosterError as exc:
+        console = Console(stderr=True)
+        console.print(str(exc), style="red", highlight=False, markup=False, soft_wrap=True)
+        raise typer.Exit(exit_codes.FAILED) from None
 
 
 @roster_app.command("import")
@@ -36,7 +51,8 @@ def import_(
 
     site, settings = load_site(site_path), process_settings()
     options = ImportOptions(org, dry_run, skip_bad)
-    run_import(site_path, site, settings, path, options, Console())
+    with _mistakes():
+        run_import(site_path, site, settings, path, options, Console())
 
 
 @roster_app.command()
@@ -48,7 +64,8 @@ def seating(
     """Bring a seating plan (class,room,seat,sourced_id,from[,until]) into the tables."""
     from deploy.roster.command import run_seating
 
-    run_seating(site_path, load_site(site_path), process_settings(), path, dry_run, Console())
+    with _mistakes():
+        run_seating(site_path, load_site(site_path), process_settings(), path, dry_run, Console())
 
 
 @roster_app.command("list")

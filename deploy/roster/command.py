@@ -13,8 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy import Engine
 
-from deploy.local.errors import LocalError
-from deploy.local.postgres import EmbeddedPostgres
+from deploy.embedded_database import opened_database
 from deploy.local.stack import state_folder
 from deploy.roster.importing import ImportOptions, import_roster, site_number
 from deploy.roster.listing import class_table, classes_table, pseudonym_of
@@ -28,22 +27,18 @@ from schemas.vault import new_key, vault_of, vault_of_file
 _BARS: Final = ("read", "written", "sealed")
 
 
-def database_of(site_path: Path, settings: Settings) -> Engine:
-    """DATABASE_URL, or the database of `facepose up` of this site file.
+@contextmanager
+def database_of(site_path: Path, settings: Settings) -> Iterator[Engine]:
+    """DATABASE_URL, or the database of `facepose up` of this site file, running or not.
 
     Raises:
         LocalError: there is neither.
     """
-    if settings.database_url is not None:
-        return create_engine(settings.require_database_url(), pooled=False)
-    folder = state_folder(site_path, settings) / "postgres"
-    url = EmbeddedPostgres(folder).remembered_url()
-    if url is None:
-        raise LocalError(
-            f"no database of {site_path.name} is known here: start it with `facepose up "
-            f"{site_path}`, or set DATABASE_URL"
-        )
-    return create_engine(url, pooled=False)
+    state = None if settings.database_url is not None else state_folder(site_path, settings)
+    with opened_database(settings, state) as url:
+        engine = create_engine(url, pooled=False)
+        yield engine
+        engine.dispose()
 
 
 def run_import(
@@ -55,12 +50,11 @@ def run_import(
     console: Console,
 ) -> None:
     """Import a OneRoster set and print what changed."""
-    vault, engine = vault_of(settings), database_of(site_path, settings)
-    started_s = time.monotonic()
-    now = dt.datetime.now(dt.UTC)
-    with _bars(console) as tell:
+    vault, now = vault_of(settings), dt.datetime.now(dt.UTC)
+    with database_of(site_path, settings) as engine, _bars(console) as tell:
+        started_s = time.monotonic()
         report = import_roster(engine, site, path, vault, now, options, tell)
-    took_s = max(time.monotonic() - started_s, 1e-3)
+        took_s = max(time.monotonic() - started_s, 1e-3)
     text = report.changes.text(site.site.id, dry_run=options.dry_run)
     console.print(text, highlight=False, markup=False, soft_wrap=True)
     for sentence in report.mistakes:
@@ -76,8 +70,9 @@ def run_seating(
     site_path: Path, site: Site, settings: Settings, path: Path, dry_run: bool, console: Console
 ) -> None:
     """Import a seating plan and print what changed."""
-    vault, engine = vault_of(settings), database_of(site_path, settings)
-    changes = import_seating(engine, site, path, vault, dry_run=dry_run)
+    vault = vault_of(settings)
+    with database_of(site_path, settings) as engine:
+        changes = import_seating(engine, site, path, vault, dry_run=dry_run)
     text = changes.text(site.site.id, dry_run=dry_run, subject="seating plan")
     console.print(text, highlight=False, markup=False, soft_wrap=True)
 
@@ -87,7 +82,7 @@ def run_list(
 ) -> None:
     """Print the classes, or one class's students by pseudonym."""
     now = dt.datetime.now(site.time_zone)
-    with connect(database_of(site_path, settings)) as connection:
+    with database_of(site_path, settings) as engine, connect(engine) as connection:
         require_migrated(connection)
         number = site_number(connection, site)
         if slug is None:
@@ -101,7 +96,7 @@ def run_find(
 ) -> None:
     """Print the pseudonym of one student."""
     vault = vault_of(settings)
-    with connect(database_of(site_path, settings)) as connection:
+    with database_of(site_path, settings) as engine, connect(engine) as connection:
         require_migrated(connection)
         console.print(pseudonym_of(connection, vault, site.site.id, sourced_id), highlight=False)
 
@@ -109,8 +104,8 @@ def run_find(
 def run_rekey(site_path: Path, settings: Settings, old_key: Path, console: Console) -> None:
     """Re-encrypt the vault from a key in a file to the key in the settings."""
     old, new = vault_of_file(old_key), vault_of(settings)
-    with _bars(console) as tell:
-        done = rekey(database_of(site_path, settings), old, new, lambda n: tell("sealed", n))
+    with database_of(site_path, settings) as engine, _bars(console) as tell:
+        done = rekey(engine, old, new, lambda n: tell("sealed", n))
     console.print(
         f"{done} identities were re-encrypted; key {new.key_id} opens all of them now, "
         f"and key {old.key_id} none",
@@ -133,7 +128,9 @@ def _bars(console: Console) -> Iterator[Callable[[str, int], None]]:
         TextColumn("{task.completed:.0f} rows"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
         tasks = {what: progress.add_task(what, total=None, visible=False) for what in _BARS}
 
         def tell(what: str, rows: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from rich.table import Table
 from sqlalchemy import Connection, text
@@ -74,10 +74,15 @@ def pseudonym_of(connection: Connection, vault: Vault, site: str, sourced_id: st
     return str(connection.execute(query, {"number": found[sourced_id]}).scalar_one())
 
 
+_UUID_WIDTH: Final = 36
+
+
 def _table(columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, justify="right" if column in {"enrolled", "seated"} else "left")
+        justify: Literal["left", "right"] = "right" if column in {"enrolled", "seated"} else "left"
+        width = _UUID_WIDTH if column == "pseudonym" else None
+        table.add_column(column, justify=justify, min_width=width, no_wrap=width is not None)
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row))
     return table
