@@ -64,14 +64,22 @@ def ask(connection: Connection, sql: str) -> tuple[Sequence[Column], Iterator[Ce
     cursor = connection.cursor()
     rows = _told(connection, sql, cursor.stream(sql.encode(), size=ROWS_AT_ONCE))
     first = next(rows, None)
+    if first is None:
+        return _columns_of(connection, sql), iter(())
     columns = [(column.name, column.type_code) for column in cursor.description or ()]
     return columns, _from(first, rows)
 
 
-def _from(first: Cells | None, rows: Iterator[Cells]) -> Iterator[Cells]:
-    if first is not None:
-        yield first
-        yield from rows
+def _columns_of(connection: Connection, sql: str) -> list[Column]:
+    """What the statement would give: a stream without rows does not tell."""
+    connection.pgconn.prepare(b"", sql.encode())
+    told = connection.pgconn.describe_prepared(b"")
+    return [((told.fname(n) or b"").decode(), told.ftype(n)) for n in range(told.nfields)]
+
+
+def _from(first: Cells, rows: Iterator[Cells]) -> Iterator[Cells]:
+    yield first
+    yield from rows
 
 
 def _told(connection: Connection, sql: str, rows: Iterator[Cells]) -> Iterator[Cells]:

@@ -69,6 +69,12 @@ def test_csv_json_and_json_lines_say_the_same(facepose):
     ]
 
 
+def test_an_answer_without_rows_still_names_its_columns(facepose):
+    question = "SELECT class, attention FROM v_lessons WHERE attention < 0"
+    assert facepose("sql", question, "--format", "csv").stdout == "class,attention\n"
+    assert facepose("sql", question).stdout.splitlines()[0] == "class | attention"
+
+
 def test_a_file_and_standard_input_are_read(facepose, tmp_path):
     path = tmp_path / "question.sql"
     path.write_text("-- how many?\nSELECT count(*) AS lessons\nFROM v_lessons;\n")
