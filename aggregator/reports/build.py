@@ -93,7 +93,7 @@ def _lessons(
     evidence = quality(connection, scope)
     found = Findings(all_, change, word, cameras, missing)
     before = next(reversed(earlier), None) or _same_length_before(scope)
-    sections = [coverage_section(all_, cameras), trend_section(weeks, change, word)]
+    sections = [coverage_section(all_, cameras), trend_section(weeks, change, word, scope.first)]
     if all_.lessons:
         sections += _figures(connection, scope, before, all_, site)
         sections.append(quality_section(evidence))

@@ -150,6 +150,17 @@ def test_the_curve_of_a_class_is_that_of_its_lessons_minutes(school):
     assert report.subject == "Class 3b"
 
 
+def test_a_report_of_a_room_has_its_lessons_only(school):
+    report = build(school, define("weekly_site", room="room-2"), MONDAY, SUNDAY)
+    [own] = school.ask(
+        f"SELECT avg(attention)::float AS attention FROM {STUDENTS}"
+        " WHERE reported AND local_week = '2026-10-26' AND room = 'room-2'"
+    )
+    assert figure(report, "attention") == pytest.approx(own["attention"])
+    assert report.subject == "Lindenschool, room room-2"
+    assert [name for (name,) in cells(table(report, "rooms"), "room")] == ["room-2"]
+
+
 def test_a_month_is_compared_with_the_month_before(school):
     report = build(school, define("monthly"), dt.date(2026, 10, 1), dt.date(2026, 10, 31))
     own = school.ask(

@@ -12,7 +12,7 @@ from aggregator.reports.figures.scope import Row, Scope, ask
 from aggregator.reports.figures.wording import column, share
 
 # Reading expressions touches a row for each student's minute, so not for whole large sites.
-MOST_LESSONS: Final = 2000
+MOST_LESSONS: Final = 1000
 
 # Shares over the scope's lessons by network, weighted by students and minutes.
 SHARES: Final = text(

@@ -33,14 +33,22 @@ def from_first_lesson(weeks: Mapping[dt.date, Totals]) -> dict[dt.date, Totals]:
     return {monday: weeks[monday] for monday in left}
 
 
-def trend_section(weeks: Mapping[dt.date, Totals], change: Change, period: str) -> Section:
+def trend_section(
+    weeks: Mapping[dt.date, Totals], change: Change, period: str, first: dt.date
+) -> Section:
     """A line and a table of weeks.
 
     Args:
         weeks: by their Mondays, those without lessons too.
         change: of the report's period against those before.
-        period: what is compared, "week" or "month".
+        period: what is compared: "week", "month" or "term".
+        first: day of the report's period; it may have more weeks than are shown.
     """
+    more = (
+        f"Only the newest {MOST_WEEKS} weeks of the period are shown; the figures above hold for "
+        "all of it.",
+    )
+    is_cut = min(weeks) > first
     weeks = from_first_lesson(weeks)
     versions = sorted({v for week in weeks.values() for v in week.score_versions})
     warning = (
@@ -50,7 +58,11 @@ def trend_section(weeks: Mapping[dt.date, Totals], change: Change, period: str) 
     return Section(
         name="trend",
         heading="Trend over weeks",
-        paragraphs=(change_words(change, period), *(warning if len(versions) > 1 else ())),
+        paragraphs=(
+            change_words(change, period),
+            *(more if is_cut else ()),
+            *(warning if len(versions) > 1 else ()),
+        ),
         charts=(_chart(weeks),),
         tables=(_table(weeks),),
     )
