@@ -12,10 +12,16 @@ from schemas.database import create_engine
 
 
 @contextmanager
-def fresh_database(server_url: str) -> Iterator[str]:
-    """The url of a new database, dropped afterwards."""
+def fresh_database(server_url: str, like: str = "") -> Iterator[str]:
+    """The url of a new database, dropped afterwards.
+
+    Args:
+        server_url: of the server.
+        like: url of a database to copy, on which nobody is connected.
+    """
     name = f"test_{uuid.uuid4().hex}"
-    _autocommit(server_url, f"CREATE DATABASE {name}")
+    copied = f" TEMPLATE {make_url(like).database}" if like else ""
+    _autocommit(server_url, f"CREATE DATABASE {name}{copied}")
     try:
         yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
     finally:

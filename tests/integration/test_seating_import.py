@@ -1,8 +1,11 @@
 """Seating plans in the tables: the newest plan holds from its first day, the past stays."""
 
+from pathlib import Path
+
 import pytest
 
 from schemas.rosters.mistakes import RosterError
+from tests.integration.fresh_database import fresh_database
 from tests.integration.rostered_school import RosteredSchool
 from tests.made_rosters import a_roster
 
@@ -10,6 +13,20 @@ SEATED = (
     "SELECT s.label, i.student_id, i.name_enc, lower(g.valid)::text, upper(g.valid)::text "
     "FROM seating g JOIN seats s USING (seat_id) JOIN vault.identities i USING (student_id)"
 )
+
+
+@pytest.fixture(scope="module")
+def migrated(postgres_server):
+    """A synced database to copy: migrating one for each test would take longer than they do."""
+    with fresh_database(postgres_server) as url:
+        RosteredSchool(url, Path()).engine.dispose()
+        yield url
+
+
+@pytest.fixture
+def database_url(postgres_server, migrated):
+    with fresh_database(postgres_server, like=migrated) as url:
+        yield url
 
 
 @pytest.fixture
