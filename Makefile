@@ -49,4 +49,4 @@ lock:
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-config --override requirements.override --upgrade -qo requirements.lock
 
 clean:
-	rm -rf .venv .facepose demo-summary.json demo-report.html
+	rm -rf .venv .facepose demo-summary.json demo-report.html demo-weekly.html demo-weekly.pdf

@@ -81,6 +81,13 @@ def demo(
     state: Annotated[Path, typer.Option(help="Folder for the embedded servers' files.")] = Path(
         ".facepose/demo"
     ),
+    weeks: Annotated[
+        int, typer.Option(min=0, max=8, help="Weeks of lessons to play before, once; 0: none.")
+    ] = 4,
+    weekly: Annotated[
+        Path | None,
+        typer.Option(help="Write the last week's report to this file as HTML, and PDF."),
+    ] = Path("demo-weekly.html"),
     prepare: Annotated[
         bool, typer.Option("--prepare", help="Only get the weights and render the lesson.")
     ] = False,
@@ -89,7 +96,14 @@ def demo(
     from deploy.demo.run import DemoOptions, prepare_demo, run_demo
 
     options = DemoOptions(
-        minutes=minutes, seed=seed, keep=keep, summary=summary, report=report, state=state
+        minutes=minutes,
+        seed=seed,
+        keep=keep,
+        summary=summary,
+        report=report,
+        state=state,
+        weeks=weeks,
+        weekly=weekly,
     )
     settings = process_settings()
     if prepare:

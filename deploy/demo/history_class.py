@@ -26,7 +26,9 @@ _SECTION_S: Final = (25.0, 70.0)
 _ON_TASK: Final = (Behaviour.BOARD, Behaviour.BOARD, Behaviour.BOARD, Behaviour.WRITING)
 _OFF_TASK: Final = (Behaviour.NEIGHBOUR, Behaviour.AWAY, Behaviour.AWAY, Behaviour.DROWSY)
 _STUDENTS: Final = (-0.20, 0.20)  # from the class's share of time on task
-_LOW: Final = 0.40  # how much less `HistoryLesson.low_seat` is on task
+_LOW: Final = 0.40  # see `HistoryLesson.best_is_low`
+_UNREST: Final = 0.06  # of the class, from minute to minute
+_GOLDEN: Final = 0.6180339887498949
 _AWAY_SHARE: Final = 0.06  # of students in a lesson
 _PASSER_AT: Final = 0.55
 _PER_STUDENT: Final = (
@@ -63,11 +65,14 @@ class ScriptedClass:
         """The lesson's own."""
         chance = np.random.default_rng([lesson.seed, 0xC1A55])
         seats = len(self.on_task.seats)
-        wanted = np.full((MINUTES, seats), lesson.on_task) + self.habits
+        wanted = lesson.on_task + self.habits + chance.normal(0.0, _UNREST, (MINUTES, 1))
         wanted[FADES_AT_MIN:] += lesson.late_on_task - lesson.on_task
-        if lesson.low_seat is not None:
-            wanted[:, self.taken[lesson.low_seat]] -= _LOW
-        minutes = chance.random((MINUTES, seats)) < np.clip(wanted, 0.04, 0.98)
+        if lesson.best_is_low:
+            wanted[:, np.argmax(self.habits)] -= _LOW
+        # Evenly spread over students and minutes: else ten students' luck would make or mend the
+        # loss of a class.
+        turn = chance.permutation(seats) / seats + _GOLDEN * np.arange(MINUTES)[:, None]
+        minutes = turn % 1.0 < np.clip(wanted, 0.04, 0.98)
         here = (chance.random(seats) >= _AWAY_SHARE) & np.isin(np.arange(seats), self.taken)
         return self._mixed(np.repeat(minutes, round(60 * FPS), axis=0), here)
 

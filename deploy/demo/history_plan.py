@@ -74,7 +74,7 @@ class HistoryLesson:
         late_on_task: the same from minute 25 on.
         outages: minutes (from, until) in which the camera gave no picture.
         is_seen: False: the camera was away for the whole day.
-        low_seat: number of the taken seat whose student looks up far less than usual; None: nobody.
+        best_is_low: the student who looks up most of all does so far less than usual.
     """
 
     room_index: int
@@ -85,7 +85,7 @@ class HistoryLesson:
     late_on_task: float
     outages: tuple[tuple[int, int], ...] = ()
     is_seen: bool = True
-    low_seat: int | None = None
+    best_is_low: bool = False
 
     @property
     def start_s(self) -> int:
@@ -142,9 +142,9 @@ def _with_trouble(usual: Sequence[HistoryLesson], weeks_ago: int) -> list[Histor
         return list(usual)
     one, two, three, unseen, last = usual
     return [
-        replace(one, low_seat=3),
-        replace(two, on_task=0.85, late_on_task=0.45, low_seat=3),  # loses its class
-        replace(three, outages=((12, 16),), low_seat=3),
+        replace(one, best_is_low=True),
+        replace(two, on_task=0.85, late_on_task=0.45, best_is_low=True),  # loses its class
+        replace(three, outages=((12, 16),), best_is_low=True),
         replace(unseen, is_seen=False),
         last,
     ]

@@ -20,9 +20,21 @@ ORDER BY 1, 2, 3;"""
 
 
 def print_summary(
-    summary: Summary, students: Sequence[Student], state: Path, console: Console
+    summary: Summary,
+    students: Sequence[Student],
+    weekly: Sequence[Path],
+    state: Path,
+    console: Console,
 ) -> None:
-    """Print the students' scores beside the truth, the figures, and where to ask for more."""
+    """Print the students' scores beside the truth, the figures, and where to ask for more.
+
+    Args:
+        summary: of the lesson.
+        students: of the lesson.
+        weekly: which of the summary's reports are about the last week.
+        state: folder of the database.
+        console: to print to.
+    """
     console.print(students_table(students))
     console.print(
         f"[bold]{summary.students} students[/], {summary.windows} windows, "
@@ -35,7 +47,8 @@ def print_summary(
         highlight=False,
     )
     for path in summary.report_paths:
-        console.print(f"\nThe lesson as a page: {path}", highlight=False)
+        what = "The last week" if Path(path) in weekly else "The lesson"
+        console.print(f"\n{what} as a report: {path}", highlight=False, soft_wrap=True)
     console.print(
         f"\nThe database stays in {state}. To ask it for more:\n"
         f"  .venv/bin/facepose db shell --state {state}",

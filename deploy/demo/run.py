@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import sqlalchemy as sa
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from deploy.demo.history import HistoryOptions, ensure_history
 from deploy.demo.page import write_page
 from deploy.demo.readiness import start_cameras, wait_for_worker
 from deploy.demo.report import print_summary
@@ -24,6 +26,7 @@ from deploy.demo.summary import (
     read_students,
 )
 from deploy.demo.truth import TrueScores
+from deploy.demo.weekly import write_weekly
 from deploy.local.live_view import LiveView
 from deploy.local.stack import Servers, Stack, running_servers
 from deploy.local.supervisor import Supervisor
@@ -33,6 +36,7 @@ from deploy.simulator.site_file import write_site_file
 from deploy.weights_command import DEFAULT_NAMES, pull_with_progress
 from schemas.database import create_engine
 from schemas.settings import Settings, plain_database_url
+from schemas.site import Site
 from schemas.site_file import load_site
 from workers.weights import cache_folder
 
@@ -52,6 +56,8 @@ class DemoOptions:
     summary: Path | None
     report: Path | None
     state: Path
+    weeks: int
+    weekly: Path | None
 
 
 def prepare_demo(options: DemoOptions, settings: Settings, console: Console) -> Simulation:
@@ -108,6 +114,10 @@ def _run_lesson(
     # The services start before the cameras, so that the lesson's first seconds are not missed.
     write_site_file(site_path, simulation, lambda camera: f"rtsp://127.0.0.1:1/{camera}")
     site = load_site(site_path)
+    started_s += _play_history(options, simulation, site, servers, console, stop)
+    if stop.is_set():
+        console.print("Stopped before the lesson.")
+        return None
     prepare_database(site, servers, console)
     stack = Stack(site_path, site, servers, supervisor)
     stack.start(("worker", "aggregator"))
@@ -134,10 +144,11 @@ def _run_lesson(
     first.look()
     view.update()
     truth = TrueScores([film.truth_path for film in simulation.films], cameras.started_at_ns)
+    weekly = _weekly(options, stack.site, servers)
     summary, students = _summarise(
-        options, simulation, servers, view, truth, started_s, first.after_s
+        options, simulation, servers, view, truth, weekly, started_s, first.after_s
     )
-    print_summary(summary, students, options.state, console)
+    print_summary(summary, students, weekly, options.state, console)
     if options.summary is not None:
         summary.write(options.summary)
     if options.keep:
@@ -148,6 +159,24 @@ def _run_lesson(
         )
         stop.wait()
     return summary
+
+
+def _play_history(
+    options: DemoOptions,
+    simulation: Simulation,
+    site: Site,
+    servers: Servers,
+    console: Console,
+    stop: threading.Event,
+) -> float:
+    """Weeks of lessons before this one, unless they are there; the seconds that it took."""
+    if not options.weeks:
+        return 0.0
+    begun_s = time.time()
+    today = dt.datetime.now(site.time_zone).date()
+    history = HistoryOptions(site, simulation.rooms, today, options.weeks)
+    ensure_history(history, servers.settings.require_database_url(), console, stop)
+    return time.time() - begun_s
 
 
 class _FirstScore:
@@ -184,6 +213,7 @@ def _summarise(
     servers: Servers,
     view: LiveView,
     truth: TrueScores,
+    weekly: tuple[Path, ...],
     started_s: float,
     first_score_s: float | None,
 ) -> tuple[Summary, list[Student]]:
@@ -202,12 +232,19 @@ def _summarise(
         coverage_mean=_mean([student.coverage for student in students]),
         frames=sum(camera.analysed for camera in view.cameras.values()),
         dropped=sum(camera.dropped for camera in view.cameras.values()),
-        report_paths=() if options.report is None else (str(options.report),),
+        report_paths=tuple(str(path) for path in (options.report, *weekly) if path is not None),
         database_url=plain_database_url(servers.settings.require_database_url()),
     )
     if options.report is not None:
         write_page(options.report, summary, students)
     return summary, students
+
+
+def _weekly(options: DemoOptions, site: Site, servers: Servers) -> tuple[Path, ...]:
+    if options.weekly is None:
+        return ()
+    with _engine(servers) as engine:
+        return write_weekly(engine, site, options.weekly)
 
 
 def _mean(values: list[float]) -> float | None:
