@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import io
 import re
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from html import unescape
@@ -18,7 +19,7 @@ from sqlalchemy.exc import DBAPIError, InvalidRequestError
 from aggregator.reports.build import build_report
 from aggregator.reports.document import Period, Report, Table
 from aggregator.reports.figures.lessons import totals
-from aggregator.reports.figures.scope import Scope, analyst_snapshot
+from aggregator.reports.figures.scope import RoleError, Scope, analyst_snapshot
 from aggregator.reports.rendering.files import render
 from aggregator.reports.rendering.values import words_of
 from aggregator.reports.tables_out import csv_files, report_json
@@ -313,6 +314,24 @@ def test_a_report_reads_one_moment_as_an_analyst_and_writes_nothing(school):
             analyst_snapshot(connection),
         ):
             connection.execute(text(sql))
+
+
+def test_a_login_without_the_role_is_told_what_to_grant(school):
+    stranger = f"stranger_{uuid.uuid4().hex}"
+    school.execute(f"CREATE ROLE {stranger}")
+    try:
+        with school.engine.connect() as connection:
+            connection.execute(text(f"SET SESSION AUTHORIZATION {stranger}"))
+            connection.commit()
+            with (
+                pytest.raises(RoleError, match="GRANT facepose_analyst TO that login"),
+                analyst_snapshot(connection),
+            ):
+                pytest.fail("a stranger reads")
+            connection.execute(text("RESET SESSION AUTHORIZATION"))
+            connection.commit()
+    finally:
+        school.execute(f"DROP ROLE {stranger}")
 
 
 def test_a_connection_in_a_transaction_is_refused(school):

@@ -11,18 +11,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Result, TextClause, text
+from sqlalchemy.exc import DBAPIError
 
 from aggregator.reports.document import Period
+from aggregator.reports.errors import ReportError
 
 _BEGIN: Final = text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-_BECOME_ANALYST: Final = text("SET LOCAL ROLE facepose_analyst")
+_BECOME: Final = {
+    role: text(f"SET LOCAL ROLE {role}") for role in ("facepose_analyst", "facepose_admin")
+}
+_NOT_A_MEMBER: Final = frozenset({"42501", "22023"})  # no privilege, no such role
 _TIME_OUT: Final = text("SET LOCAL statement_timeout = '60s'")
 
 Row = dict[str, Any]
+
+
+class RoleError(ReportError):
+    """The database's login is no member of a role that reports are read as."""
 
 
 @contextmanager
@@ -34,12 +43,30 @@ def analyst_snapshot(connection: Connection) -> Iterator[None]:
 
     Raises:
         InvalidRequestError: a transaction has begun already.
+        RoleError: the login is no member.
     """
     with connection.begin():
         connection.execute(_BEGIN)
-        connection.execute(_BECOME_ANALYST)
+        become(connection, "facepose_analyst")
         connection.execute(_TIME_OUT)
         yield
+
+
+def become(connection: Connection, role: Literal["facepose_analyst", "facepose_admin"]) -> None:
+    """Read on as a role, until the transaction's end.
+
+    Raises:
+        RoleError: the login is no member of it.
+    """
+    try:
+        connection.execute(_BECOME[role])
+    except DBAPIError as exc:
+        if getattr(exc.orig, "sqlstate", None) not in _NOT_A_MEMBER:
+            raise
+        raise RoleError(
+            f"reports are read as {role}, which the login in DATABASE_URL may not become: run "
+            f"`facepose db upgrade`, then GRANT {role} TO that login"
+        ) from exc
 
 
 @dataclass(frozen=True, slots=True)

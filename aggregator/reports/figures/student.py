@@ -25,7 +25,7 @@ from aggregator.reports.document import (
 )
 from aggregator.reports.errors import ReportError
 from aggregator.reports.figures.method import method_section, privacy_section
-from aggregator.reports.figures.scope import Row, analyst_snapshot, plain_rows
+from aggregator.reports.figures.scope import Row, analyst_snapshot, become, plain_rows
 from aggregator.reports.figures.wording import (
     AXIS,
     column,
@@ -42,7 +42,6 @@ MOST_LESSONS: Final = 60
 
 # One statement is one moment; the audit's chain is written in READ COMMITTED only.
 _BEGIN: Final = text("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
-_BECOME_ADMIN: Final = text("SET LOCAL ROLE facepose_admin")
 HISTORY: Final = text(
     """
     SELECT local_start, room, class, attention, attention_early, attention_late, baseline,
@@ -99,7 +98,7 @@ def _history(
 ) -> list[Row]:
     with connection.begin():
         connection.execute(_BEGIN)
-        connection.execute(_BECOME_ADMIN)
+        become(connection, "facepose_admin")
         values = {
             "pseudonym": str(definition.student),
             "first": period.first,
