@@ -102,6 +102,13 @@ class School:
         }
         self.define(reports)
 
+    @classmethod
+    def of(cls, engine: Engine, folder: Path, site: Site) -> School:
+        """A school whose site file is there and synced."""
+        school = cls.__new__(cls)
+        school.engine, school.folder, school.site, school.id = engine, folder, site, site.site.id
+        return school
+
     def define(self, reports: Sequence[dict[str, Any]]) -> None:
         """The site file now says that these are its reports."""
         self.site = Site.model_validate({**self._values, "reports": list(reports)})
