@@ -71,8 +71,7 @@ def verify(connection: Connection, expected: str = "") -> Verdict:
         connection: of a role that may read the audit.
         expected: a hash that was the newest once, hex.
     """
-    rows = connection.execution_options(stream_results=True, max_row_buffer=1000).execute(CHAIN)
-    return follow(rows, expected)
+    return follow(connection.execute(CHAIN.execution_options(yield_per=1000)), expected)
 
 
 def follow(rows: Iterable[Row[Any]], expected: str = "") -> Verdict:
