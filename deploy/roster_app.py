@@ -42,7 +42,7 @@ def import_(
     ] = None,
     dry_run: DryRun = False,
     skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Leave wrong rows out instead of refusing the set.")
+        bool, typer.Option("--skip-bad", help="Leave wrong rows out; then nothing ends.")
     ] = False,
 ) -> None:
     """Bring a OneRoster CSV set (1.1 or 1.2, bulk or delta) into the tables."""

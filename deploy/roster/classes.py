@@ -56,7 +56,7 @@ class Classes:
     def take(self, roster: Roster, changes: Changes) -> None:
         """Make the tables say what the roster says of classes."""
         ids, gone = self.ids, set(roster.removed_classes)
-        if roster.manifest.mode("classes") == "bulk":
+        if roster.tells_all("classes"):
             gone |= ids.keys() - roster.classes.keys()
         for sourced_id, held in sorted(roster.classes.items()):
             if sourced_id not in ids:

@@ -62,7 +62,10 @@ def run_import(
     rate = report.rows / took_s
     told = f"{report.rows} rows in {took_s:.1f} s ({rate:.0f} a second)"
     if report.left_out:
-        told += f"; {report.left_out} were left out: wrong, or of a row that is wrong"
+        told += (
+            f"; {report.left_out} were left out: wrong, or of a row that is wrong. "
+            "So nothing was ended for being absent from the set"
+        )
     console.print(told, highlight=False, soft_wrap=True)
 
 

@@ -1,7 +1,7 @@
 """A roster's enrolments in `enrolments`: who belongs to a class, from which day to which.
 
-A bulk set tells all enrolments of the school's classes: one that is missing ends today. A delta
-tells some: one that is `tobedeleted` ends on the local day of its `dateLastModified`.
+A bulk set tells all enrolments of the school's classes: one that is missing ends today. One that is
+`tobedeleted` ends on the local day of its `dateLastModified`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class _Wish:
     """What a set says of one student in one class."""
 
     spans: list[Span] = field(default_factory=list)
-    closed_on: dt.date | None = None  # a delta says that an enrolment is over
+    closed_on: dt.date | None = None  # it says that an enrolment is over
 
 
 def take_enrolments(
@@ -56,16 +56,16 @@ def take_enrolments(
     """
     stored = _stored(connection, site_id)
     wishes = _wishes(roster, numbers, left, today, stored)
-    is_whole = roster.manifest.mode("enrollments") == "bulk"
+    tells_all = roster.tells_all("enrollments")
     pairs = [*wishes, *(pair for pair in stored if pair not in wishes)]
     counts: dict[int, Counter[Kind]] = defaultdict(Counter)
     gone: list[dict[str, Any]] = []
     new: list[dict[str, Any]] = []
     for number, pair in enumerate(pairs, start=1):
         wish = wishes.get(pair, _Wish())
-        closes = is_whole or pair[1] in left
         before = stored.get(pair, set())
-        after = history(before, wish.spans, today if closes else wish.closed_on)
+        ends = today if tells_all or pair[1] in left else None
+        after = history(before, wish.spans, wish.closed_on or ends)
         if pair in wishes or before != after:
             counts[pair[0]][_kind(before, after, wish)] += 1
         gone += [_row(pair, span) for span in before - after]
@@ -89,7 +89,7 @@ def _wishes(
     stored: Mapping[Pair, set[Span]],
 ) -> dict[Pair, _Wish]:
     class_of, student_of = numbers
-    is_whole = roster.manifest.mode("enrollments") == "bulk"
+    is_delta = roster.manifest.mode("enrollments") == "delta"
     wishes: dict[Pair, _Wish] = {}
     for enrolment in roster.enrolments:
         class_id, student = class_of(enrolment.class_id), student_of(enrolment.user_id)
@@ -98,9 +98,9 @@ def _wishes(
             continue
         wish = wishes.setdefault((class_id, student), _Wish())
         if not enrolment.removed:
-            before = () if is_whole else stored.get((class_id, student), ())
+            before = stored.get((class_id, student), ()) if is_delta else ()
             wish.spans.append(_span(enrolment, before, today))
-        elif not is_whole:
+        else:
             wish.closed_on = min(enrolment.changed or today, today)
     for class_id in {class_of(c) for c in roster.removed_classes} - {None}:
         for pair in [pair for pair in stored if pair[0] == class_id]:

@@ -25,7 +25,7 @@ FROM classes c WHERE c.site_id = :site_id ORDER BY c.slug
 
 # The students of one class on a day, with the seat that each has at a moment.
 _STUDENTS: Final = text("""
-SELECT CAST(p.pseudonym AS text), p.status, lower(e.valid) AS since, upper(e.valid) AS until,
+SELECT CAST(p.pseudonym AS text), lower(e.valid) AS since, upper(e.valid) AS until,
        coalesce(r.slug, '') AS room, coalesce(seat.label, '') AS seat
 FROM enrolments e
 JOIN classes c USING (class_id)
@@ -57,7 +57,7 @@ def class_table(connection: Connection, site_id: int, slug: str, now: dt.datetim
         raise SettingsError(
             f"nobody is enrolled in a class {slug!r} today; `facepose roster list` shows all"
         )
-    columns = ("pseudonym", "status", "since", "until", "room", "seat")
+    columns = ("pseudonym", "since", "until", "room", "seat")
     return _table(columns, [tuple(row) for row in rows])
 
 
@@ -74,14 +74,14 @@ def pseudonym_of(connection: Connection, vault: Vault, site: str, sourced_id: st
     return str(connection.execute(query, {"number": found[sourced_id]}).scalar_one())
 
 
-_UUID_WIDTH: Final = 36
+_WIDTHS: Final = {"pseudonym": 36, "since": 10, "until": 10}
 
 
 def _table(columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         justify: Literal["left", "right"] = "right" if column in {"enrolled", "seated"} else "left"
-        width = _UUID_WIDTH if column == "pseudonym" else None
+        width = _WIDTHS.get(column)
         table.add_column(column, justify=justify, min_width=width, no_wrap=width is not None)
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row))

@@ -63,7 +63,7 @@ class Students:
         for batch in _batches(roster.students.values()):
             self._take_batch(batch, changes)
         left = {student for s in roster.removed_students if (student := self.id_of(s)) is not None}
-        if roster.manifest.mode("users") == "bulk":
+        if roster.tells_all("users"):
             left |= self._active - {self._ids[sourced_id] for sourced_id in roster.students}
         left &= self._active
         self._set_status(sorted(left), "inactive")

@@ -105,3 +105,11 @@ class Roster:
     left_out: int = 0  # rows that are wrong, or hang on wrong ones
     mistakes: tuple[str, ...] = ()  # of rows that were left out
     rows: int = 0  # that were read, of all files
+
+    def tells_all(self, file: str) -> bool:
+        """Whether what a file does not name is over.
+
+        That is so for a bulk file, unless rows were left out: nobody knows what they would have
+        said, so nothing ends because of them.
+        """
+        return self.manifest.mode(file) == "bulk" and not self.left_out

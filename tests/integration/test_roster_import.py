@@ -97,6 +97,21 @@ def test_a_set_with_mistakes_changes_nothing_unless_wrong_rows_are_left_out(scho
     assert [pupil for _, pupil, *_ in school.enrolled()] == [f"pupil-{i}" for i in range(2, 7)]
 
 
+def test_where_rows_were_left_out_nothing_ends_for_being_absent(school):
+    school.take(a_roster(classes=("4A", "5B")))
+    before = school.enrolled()
+    roster = a_roster(students=3)
+    roster.files["users"][2]["familyName"] = ""
+    roster.files["enrollments"][1] |= {"status": "tobedeleted", "dateLastModified": "2026-10-20"}
+    report = school.take(roster, LATER, skip_bad=True)
+    assert report.left_out == 3
+    assert school.rows("SELECT DISTINCT status FROM students") == [("active",)]
+    ended = ("4a", "pupil-2", "2026-09-01", "2026-10-20")  # that one was told
+    assert set(school.enrolled()) == {ended, *before} - {("4a", "pupil-2", *TERM)}
+    whole = school.take(a_roster(students=3), LATER)
+    assert whole.changes.counts["students"]["removed"] == 3
+
+
 def test_who_is_not_in_the_next_bulk_set_becomes_inactive_and_the_enrolment_ends(school):
     school.take(a_roster())
     report = school.take(a_roster(students=5), LATER)
