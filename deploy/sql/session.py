@@ -101,7 +101,7 @@ def _become_analyst(connection: Connection) -> None:
         connection.execute(f"SET LOCAL ROLE {ROLE}")
     except psycopg.errors.InvalidParameterValue as exc:
         raise QueryError(
-            f"this database has no role {ROLE}: run `facepose db upgrade` first"
+            f"this server has no role {ROLE}: run `facepose db upgrade`, or `facepose db roles`"
         ) from exc
     except psycopg.errors.InsufficientPrivilege as exc:
         raise QueryError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 import json
 import re
@@ -15,8 +16,10 @@ from sqlalchemy import make_url
 from typer.testing import CliRunner, Result
 
 from deploy.cli import app
+from deploy.local.servers import EmbeddedPostgres
 from deploy.sql.errors import QueryError
 from deploy.sql.session import analyst
+from schemas.database import upgrade
 from schemas.settings import plain_database_url
 from tests.integration.analyst import analyst_login
 from tests.integration.fresh_database import fresh_database
@@ -206,3 +209,16 @@ def test_a_login_with_a_doubtful_name_is_refused(facepose, name):
 def _login(url: str, user: str, password: str) -> psycopg.Connection:
     own = make_url(url).set(username=user, password=password)
     return psycopg.connect(plain_database_url(own.render_as_string(hide_password=False)))
+
+
+def test_a_state_folder_is_asked_whether_or_not_its_server_runs(tmp_path, facepose):
+    """DATABASE_URL names another database: the folder that is named counts."""
+    server = EmbeddedPostgres(tmp_path / "postgres", durable=False)
+    upgrade(server.start(), now=dt.datetime.now(dt.UTC))
+    question = ("sql", "SELECT count(*) AS n FROM v_lessons", "--format", "csv")
+    while_it_runs = facepose(*question, "--state", str(tmp_path))
+    server.stop()
+    assert while_it_runs.stdout == facepose(*question, "--state", str(tmp_path)).stdout == "n\n0\n"
+    assert facepose(*question).stdout == "n\n2\n"
+    nowhere = facepose(*question, "--state", str(tmp_path / "nowhere"))
+    assert "there is no embedded database" in str(nowhere.exception)
