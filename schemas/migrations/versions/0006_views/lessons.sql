@@ -254,15 +254,15 @@ FROM site_day_curves AS x
 JOIN sites AS t ON t.site_id = x.site_id;
 
 COMMENT ON VIEW v_site_curves IS
-    'The minute-of-lesson curve of each day of a school, over all of its lessons; for several days '
-    'take sum(attention * student_minutes) / sum(student_minutes)';
+    'The minute-of-lesson curve of each day of a school, over its reported lessons; for several days '
+    'take sum(attention * student_minutes) / sum(student_minutes), one score version at a time';
 COMMENT ON COLUMN v_site_curves.site IS 'Short name of the school, as in the site file';
 COMMENT ON COLUMN v_site_curves.local_date IS 'Day at the school on which the lessons began';
 COMMENT ON COLUMN v_site_curves.minute_no IS 'Minute of the lesson; 0 is the first';
 COMMENT ON COLUMN v_site_curves.score_version IS 'Version of the formula; see v_score_versions';
 COMMENT ON COLUMN v_site_curves.attention IS
     'Mean over all students scored in this minute of their lessons, 0 to 100; NULL: too few';
-COMMENT ON COLUMN v_site_curves.student_minutes IS 'Students scored, over all lessons: the weight';
+COMMENT ON COLUMN v_site_curves.student_minutes IS 'Students scored, over these lessons: the weight';
 COMMENT ON COLUMN v_site_curves.lessons IS 'Lessons behind the figure';
 
 -- The formulas.
