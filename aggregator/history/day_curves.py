@@ -19,7 +19,8 @@ from schemas import tables
 Values = dict[str, Any]
 
 # `shown` are lessons that may be shown, with k and the local day that each of them counts to.
-# 23 days: of as many minutes is smallint; the bounds only spare partitions.
+# Each lesson's minutes are found by the table's key (OFFSET 0 keeps the planner from reading whole
+# months instead); the bounds only spare partitions: smallint holds the minutes of 22 days.
 SHOWN: Final = """
     SELECT s.meeting_id, s.score_version, s.site_id, s.meeting_start, place.k,
            (s.meeting_start AT TIME ZONE place.tz)::date AS day
@@ -30,10 +31,12 @@ CURVES: Final = """
     SELECT shown.site_id, shown.day, m.minute_no, shown.score_version,
            sum(m.score_mean::bigint * m.n_scored)::bigint AS sum_score,
            sum(m.n_scored)::integer AS n_scored, count(*)::integer AS n_lessons
-    FROM shown JOIN meeting_minutes AS m
-        ON m.meeting_id = shown.meeting_id AND m.score_version = shown.score_version
-       AND m.minute >= shown.meeting_start - interval '1 minute'
-       AND m.minute < shown.meeting_start + interval '23 days'
+    FROM shown CROSS JOIN LATERAL (
+        SELECT minute_no, score_mean, n_scored FROM meeting_minutes
+        WHERE meeting_id = shown.meeting_id AND score_version = shown.score_version
+          AND minute >= shown.meeting_start - interval '1 minute'
+          AND minute < shown.meeting_start + interval '23 days' OFFSET 0
+    ) AS m
     WHERE m.score_mean IS NOT NULL AND m.n_scored >= shown.k
     GROUP BY 1, 2, 3, 4
 """

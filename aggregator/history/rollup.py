@@ -44,9 +44,10 @@ _IS_WHOLE: Final = text(
     WITH shown AS ({_OF_DAY})
     SELECT NOT EXISTS (
         SELECT FROM shown WHERE NOT EXISTS (
-            SELECT FROM meeting_minutes AS m WHERE m.meeting_id = shown.meeting_id
-                AND m.score_version = shown.score_version
-                AND m.minute >= shown.meeting_start - interval '1 minute'
+            SELECT FROM meeting_minutes AS m
+            WHERE m.meeting_id = shown.meeting_id AND m.score_version = shown.score_version
+              AND m.minute >= shown.meeting_start - interval '1 minute'
+              AND m.minute < shown.meeting_start + interval '23 days' OFFSET 0
         )
     )
     """  # noqa: S608  texts of ours

@@ -200,7 +200,7 @@ meeting_summaries: Final = Table(
 site_day_curves: Final = Table(
     "site_day_curves",
     metadata,
-    key("site_id", SmallInteger, ForeignKey("sites.site_id")),
+    key("site_id", SmallInteger),
     key("day", Date),  # of the lesson's start, in the site's zone
     key("minute_no", SmallInteger),
     key("score_version", SmallInteger),

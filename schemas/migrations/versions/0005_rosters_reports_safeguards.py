@@ -311,9 +311,6 @@ def _create_curves() -> None:
         sa.Column("sum_score", sa.BigInteger(), nullable=False),
         sa.Column("n_scored", sa.Integer(), nullable=False),
         sa.Column("n_lessons", sa.Integer(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["site_id"], ["sites.site_id"], name="site_day_curves_site_id_fkey"
-        ),
         sa.PrimaryKeyConstraint(
             "site_id", "day", "minute_no", "score_version", name="site_day_curves_pkey"
         ),
