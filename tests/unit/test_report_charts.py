@@ -186,10 +186,13 @@ def test_n_is_shown_for_every_kind():
 def test_a_withheld_cell_differs_from_one_without_evidence_and_hides_its_n():
     ((figure, _),) = drawn("hours")
     axes = figure.axes[0]
-    by_place = {p.get_xy(): p.get_hatch() for p in axes.patches}
-    assert by_place[(1.5, 1.5)] == "xxx"  # Wednesday, 10:00
-    assert by_place[(2.5, -0.5)] == "///"  # Monday, 11:00
-    assert (-0.5, -0.5) not in by_place  # Monday, 8:00
+    nothing, withheld = axes.patches
+    assert (nothing.get_hatch(), withheld.get_hatch()) == ("///", "xxx")
+    assert withheld.get_path().contains_point((2, 2))  # Wednesday, 10:00
+    assert nothing.get_path().contains_point((3, 0))  # Monday, 11:00
+    for shape in (nothing, withheld):
+        assert not shape.get_path().contains_point((0, 0))  # Monday, 8:00
+    assert not nothing.get_path().contains_point((2, 2))
     assert (2, 2) not in {t.get_position() for t in axes.texts}
     legend = [t.get_text() for t in figure.legends[0].get_texts()]
     assert legend == ["no evidence", "withheld: small group", "n: lessons"]

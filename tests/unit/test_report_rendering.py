@@ -2,6 +2,7 @@
 
 import base64
 import datetime as dt
+import hashlib
 import os
 import re
 import subprocess
@@ -330,8 +331,8 @@ def test_the_same_report_has_the_same_bytes_elsewhere_and_later(tmp_path):
         told.append(done.stdout)
     assert told[0] == told[1]
     assert len(told[0].splitlines()) >= 6
-    again = {f.name: f.content for f in render(report("weekly"), ["html", "pdf"])}
-    assert again == {f.name: f.content for f in files("weekly").values()}
+    for file in files("weekly").values():
+        assert f"{file.name} {hashlib.sha256(file.content).hexdigest()}" in told[0].splitlines()
 
 
 def test_the_file_says_that_it_was_made_on_the_last_day_of_its_period():

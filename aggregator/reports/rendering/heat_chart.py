@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Patch, PathPatch
+from matplotlib.path import Path
 from numpy.typing import NDArray
 
 from aggregator.reports.document import Chart, Series
@@ -54,9 +55,9 @@ def heat_figure(chart: Chart) -> Figure:
         edgecolors="white",
         linewidth=1.0,
     )
-    for row, series in enumerate(chart.series):
-        for column in range(columns):
-            _fill(axes, chart, series, (column, row), mesh)
+    _hatch(axes, chart, cells)
+    if columns <= WITH_NUMBERS:
+        _letter(axes, chart, mesh)
     axes.set_ylim(rows - 0.5, -0.5)
     _ticks(axes, chart)
     bar = figure.colorbar(mesh, ax=axes, fraction=0.05, pad=0.02, drawedges=False)
@@ -95,31 +96,46 @@ def _scale(chart: Chart, cells: NDArray[np.float64]) -> Normalize:
     return Normalize(low, high if high > low else low + 1.0)
 
 
-def _fill(axes: Axes, chart: Chart, series: Series, at: tuple[int, int], mesh: QuadMesh) -> None:
-    """Letters into a cell that has a value, hatching into one that has none."""
-    column, row = at
-    y = series.y[column] if column < len(series.y) else None
-    if y is None:
-        hatch = WITHHELD_HATCH if column in series.withheld else NOTHING_HATCH
-        corner = (column - 0.5, row - 0.5)
-        axes.add_patch(
-            Rectangle(corner, 1, 1, facecolor="white", edgecolor=HATCH, hatch=hatch, linewidth=0)
-        )
-    elif len(series.x) <= WITH_NUMBERS:
-        words = number(y, chart.unit, chart.decimals)
-        if _with_n(chart) and column < len(series.n):
-            words += f"\nn {series.n[column]}"
-        ink = _ink(mesh.to_rgba(np.array([y * factor(chart)]))[0])
-        axes.text(
-            column,
-            row,
-            words,
-            ha="center",
-            va="center",
-            fontsize=SMALL_PT,
-            linespacing=1.15,
-            color=ink,
-        )
+def _letter(axes: Axes, chart: Chart, mesh: QuadMesh) -> None:
+    """Writes the number into each cell that has one."""
+    for row, series in enumerate(chart.series):
+        for column, y in enumerate(series.y):
+            if y is None:
+                continue
+            words = number(y, chart.unit, chart.decimals)
+            if _with_n(chart) and column < len(series.n):
+                words += f"\nn {series.n[column]}"
+            axes.text(
+                column,
+                row,
+                words,
+                ha="center",
+                va="center",
+                fontsize=SMALL_PT,
+                linespacing=1.15,
+                color=_ink(mesh.to_rgba(np.array([y * factor(chart)]))[0]),
+            )
+
+
+def _hatch(axes: Axes, chart: Chart, cells: NDArray[np.float64]) -> None:
+    """One shape of all cells without evidence, and one of all that are withheld."""
+    kept = np.zeros(cells.shape, dtype=bool)
+    for row, series in enumerate(chart.series):
+        kept[row, list(series.withheld)] = True
+    empty = np.isnan(cells)
+    for which, hatch in ((empty & ~kept, NOTHING_HATCH), (empty & kept, WITHHELD_HATCH)):
+        squares = [_square(column, row) for row, column in np.argwhere(which)]
+        if squares:
+            whole = Path.make_compound_path(*squares)
+            look = PathPatch(whole, facecolor="white", edgecolor=HATCH, hatch=hatch, linewidth=0)
+            axes.add_patch(look)
+
+
+def _square(column: int, row: int) -> Path:
+    corners = [
+        (column + x, row + y) for x, y in ((-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5))
+    ]
+    return Path([*corners, corners[0]], closed=True)
 
 
 def _ink(face: NDArray[np.float64]) -> str:
