@@ -56,9 +56,12 @@ _IS_THERE: Final = text(
 ).bindparams(bindparam("period", type_=TSTZRANGE()))
 _MOVE: Final = text("UPDATE report_runs SET due_at = :due_at WHERE run_id = :run_id")
 _DROP: Final = text("DELETE FROM report_runs WHERE run_id = :run_id")
-_DROP_UNWANTED: Final = text(
+_DROP_SWITCHED_OFF: Final = text(
     """
-    DELETE FROM report_runs WHERE status = 'waiting' AND report_id = ANY(:report_ids)
+    DELETE FROM report_runs WHERE status = 'waiting' AND report_id IN (
+        SELECT d.report_id FROM report_defs d JOIN sites s USING (site_id)
+        WHERE s.slug = :site AND NOT d.enabled
+    )
     """
 )
 
@@ -82,16 +85,16 @@ def plan_runs(
     time_zone: str,
     now: dt.datetime,
 ) -> list[Skipped]:
-    """Write what is due until `now` and the next run of each report; drop what is not wanted.
+    """Write what is due until `now` and the next run of each report; drop what is switched off.
 
     Idempotent, and safe beside another scheduler. Reports that the database does not know yet are
-    left for later.
+    left for later. What is switched off the database says, as `facepose db sync` left it: a
+    scheduler with an old site file must not drop what is new.
     """
     connection.execute(_LOCK, {"key": _LOCK_KEY})
     ids = report_ids(connection, site)
     wanted = {ids[d.id]: d for d in definitions if d.enabled and d.id in ids}
-    unwanted = sorted(set(ids.values()) - set(wanted))
-    connection.execute(_DROP_UNWANTED, {"report_ids": unwanted})
+    connection.execute(_DROP_SWITCHED_OFF, {"site": site})
     found = [
         _plan(connection, report_id, definition, time_zone, now)
         for report_id, definition in wanted.items()

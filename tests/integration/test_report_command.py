@@ -21,6 +21,7 @@ from aggregator.reports.errors import NotMadeError, PeriodError, UnknownReportEr
 from aggregator.reports.metrics import ReportMetrics
 from aggregator.reports.service import utc_now
 from deploy.check_reports import check_reports
+from deploy.local.report_lines import report_lines
 from deploy.report_command import ReportDesk
 from schemas.database import create_engine, upgrade
 from schemas.settings import Settings
@@ -153,6 +154,26 @@ def test_a_list_shows_what_failed_and_says_so_by_its_status(desk: ReportDesk, si
     desk.show(5, told, as_json=True)
     [run] = [run for run in json.loads(told.text)["runs"] if run["status"] == "done"]
     assert (run["report"], run["deliveries"][0]["status"]) == ("daily", "failed")
+
+
+def test_the_live_table_says_what_comes_next_and_what_did_not_arrive(
+    engine: Engine, tmp_path: Path
+):
+    daily = {"id": "daily", "kind": "daily_operations", "cron": "0 6 * * *"}
+    school = School(engine, tmp_path, [{**daily, "recipients": ["site.yaml/x"]}])
+    (tmp_path / "site.yaml").write_text("no folder")
+    clock = Clock(SYNCED)
+    scheduler = school.scheduler(clock)
+    with engine.connect() as connection:
+        assert list(report_lines(connection, school.site)) == []
+    work(scheduler)
+    clock.pass_(hours=7)
+    work(scheduler)
+    with engine.connect() as connection:
+        assert list(report_lines(connection, school.site)) == [
+            "Next report: daily, Fri 02 Jan 06:00",
+            "Reports that did not arrive for certain: 1 (facepose report list)",
+        ]
 
 
 def test_metrics_count_runs_deliveries_and_what_is_overdue(engine: Engine, tmp_path: Path):

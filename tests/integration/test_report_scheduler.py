@@ -103,6 +103,19 @@ def test_a_report_that_was_switched_off_is_not_made_up_for(school: School):
     assert school.runs("waiting") == days(10)
 
 
+def test_a_scheduler_with_an_old_site_file_drops_nothing_that_is_new(
+    engine: Engine, tmp_path: Path
+):
+    school = School(engine, tmp_path, [WEEKLY])
+    clock = at("2026-03-02T12:00")
+    old = school.scheduler(clock)
+    school.define([WEEKLY, DAILY])
+    work(school.scheduler(clock))
+    clock.pass_(minutes=1)
+    work(old)
+    assert school.runs("waiting") == [*days(2), ("weekly", "2026-03-02")]
+
+
 def test_a_report_due_at_another_time_skips_no_period(engine: Engine, tmp_path: Path):
     school = School(engine, tmp_path, [{**DAILY, "cron": "0 17 * * *"}])
     clock = at("2026-03-02T16:30")

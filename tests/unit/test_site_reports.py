@@ -1,5 +1,8 @@
 """What a site file may say about reports, and what is told about the rest."""
 
+import re
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -132,6 +135,16 @@ reports:
 """
     assert site_of(report).reports[0].student is not None
     assert "no figures of single students" in mistakes(report, "eu")
+
+
+def test_the_reports_of_the_manual_can_be_used():
+    page = Path(__file__).resolve().parents[2] / "docs" / "reports.md"
+    [block] = re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert [report.kind for report in site_of(block).reports] == [
+        "daily_operations",
+        "weekly_class",
+        "term",
+    ]
 
 
 def test_a_password_in_the_file_is_refused():
