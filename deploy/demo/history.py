@@ -23,7 +23,7 @@ from sqlalchemy import Engine, text
 
 from aggregator.runner import SCORE_NAME, SCORE_SINCE, code_version
 from aggregator.score import PARAMS, SCORE_VERSION
-from deploy.demo.history_plan import CLASSES, WEEKS, HistoryLesson, plan_history
+from deploy.demo.history_plan import CLASSES, HistoryLesson
 from deploy.demo.history_room import RUN_ID, RoomTask, play_room
 from deploy.simulator.scene import Room
 from schemas.database import connect, create_engine, upgrade
@@ -41,7 +41,7 @@ _COLUMNS: Final = (
 )
 _WRITTEN: Final = text(
     """
-    SELECT count(*) = :rooms FROM room_state
+    SELECT count(*) >= :rooms FROM room_state
     JOIN rooms USING (room_id) JOIN sites USING (site_id)
     WHERE sites.slug = :site AND run_id = :run AND octet_length(snapshot) = 0
     """
@@ -62,17 +62,23 @@ class HistoryOptions:
 
     Attributes:
         site: the demo's.
-        rooms: of the site, simulated; the first two hold the lessons.
-        today: local day of the demo; its lessons are not part of the history.
-        weeks: how many, the last one whole.
-        seed: of everything that is drawn.
+        rooms: of the site, simulated.
+        lessons: in these rooms, the earliest first: see `plan_history`.
+        seed: of the classes.
     """
 
     site: Site
     rooms: tuple[Room, ...]
-    today: dt.date
-    weeks: int = WEEKS
+    lessons: tuple[HistoryLesson, ...]
     seed: int = SEED
+
+    def tasks(self, database_url: str) -> list[RoomTask]:
+        """What is to be done for each room that has lessons."""
+        return [
+            RoomTask(database_url, self.site, room, mine, self.seed + number)
+            for number, room in enumerate(self.rooms)
+            if (mine := tuple(lesson for lesson in self.lessons if lesson.room_index == number))
+        ]
 
 
 def ensure_history(
@@ -88,10 +94,10 @@ def ensure_history(
     """
     engine = create_engine(database_url, pooled=False)
     try:
-        lessons = _prepare(options, engine, database_url)
-        if _is_written(engine, options.site.site.id):
-            return
-        _play(options, lessons, database_url, console, stop)
+        prepare(options, engine, database_url)
+        tasks = options.tasks(database_url)
+        if not _is_written(engine, options.site.site.id, len(tasks)):
+            _play(tasks, console, stop)
     finally:
         engine.dispose()
 
@@ -112,13 +118,9 @@ def last_week(engine: Engine, site: Site) -> tuple[dt.datetime, dt.datetime] | N
     return start, end
 
 
-def _prepare(
-    options: HistoryOptions, engine: Engine, database_url: str
-) -> tuple[HistoryLesson, ...]:
-    """Tables, the site's places from the first lesson on, the score's version; the lessons."""
-    zone = ZoneInfo(options.site.site.time_zone)
-    lessons = plan_history(options.today, zone, options.seed, options.weeks)
-    first = lessons[0].start - dt.timedelta(days=1)
+def prepare(options: HistoryOptions, engine: Engine, database_url: str) -> None:
+    """Tables, the site's places from the first lesson on, the score's version."""
+    first = options.lessons[0].start - dt.timedelta(days=1)
     upgrade(database_url, now=dt.datetime.now(dt.UTC))
     with connect(engine) as connection:
         known = connection.execute(_SITE, {"site": options.site.site.id}).first()
@@ -134,35 +136,23 @@ def _prepare(
             effective_from=SCORE_SINCE,
         )
         connection.commit()
-    return lessons
 
 
-def _is_written(engine: Engine, site_id: str) -> bool:
-    rooms = len({habits.room_index for habits in CLASSES})
+def _is_written(engine: Engine, site_id: str, rooms: int) -> bool:
     values = {"site": site_id, "run": RUN_ID, "rooms": rooms}
     with connect(engine) as connection:
         return bool(connection.execute(_WRITTEN, values).scalar_one())
 
 
-def _play(
-    options: HistoryOptions,
-    lessons: tuple[HistoryLesson, ...],
-    database_url: str,
-    console: Console,
-    stop: threading.Event,
-) -> None:
+def _play(tasks: list[RoomTask], console: Console, stop: threading.Event) -> None:
     """Let a process for each room play its lessons, and show how far they are."""
     context = multiprocessing.get_context("spawn")  # the caller has threads and servers running
     told: Queue[tuple[str, int]] = context.Queue()
     ended = context.Event()
-    tasks = [
-        RoomTask(database_url, options.site, room, mine, options.seed + number)
-        for number, room in enumerate(options.rooms)
-        if (mine := tuple(lesson for lesson in lessons if lesson.room_index == number))
-    ]
     pool = ProcessPoolExecutor(len(tasks), context, initializer=_begin, initargs=(told, ended))
     with pool, Progress(*_COLUMNS, console=console, transient=True) as progress:
-        bar = progress.add_task(f"playing {options.weeks} weeks of lessons", total=len(lessons))
+        lessons = sum(len(task.lessons) for task in tasks)
+        bar = progress.add_task(f"playing {lessons} earlier lessons", total=lessons)
         try:
             running = [pool.submit(_play_room, task) for task in tasks]
             done: dict[str, int] = {}

@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from deploy.demo.history import HistoryOptions, ensure_history
+from deploy.demo.history import SEED, HistoryOptions, ensure_history
+from deploy.demo.history_plan import plan_history
 from deploy.demo.page import write_page
 from deploy.demo.readiness import start_cameras, wait_for_worker
 from deploy.demo.report import print_summary
@@ -174,7 +175,8 @@ def _play_history(
         return 0.0
     begun_s = time.time()
     today = dt.datetime.now(site.time_zone).date()
-    history = HistoryOptions(site, simulation.rooms, today, options.weeks)
+    lessons = plan_history(today, site.time_zone, SEED, options.weeks)
+    history = HistoryOptions(site, simulation.rooms, lessons)
     ensure_history(history, servers.settings.require_database_url(), console, stop)
     return time.time() - begun_s
 
