@@ -3,19 +3,21 @@
 import itertools
 import math
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 import matplotlib as mpl
 import msgspec
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from aggregator.reports.document import Chart, Series
 from aggregator.reports.rendering.chart_style import SMALL_PT, STYLES, TALLEST_IN, rc_params
 from aggregator.reports.rendering.charts import FIGURES, parts_of, svgs_of
-from aggregator.reports.rendering.lettering import wrapped
+from aggregator.reports.rendering.lettering import FAMILY, fonts_folder, wrapped
 from tests.unit import made_reports
 
 LONG_WORDS = msgspec.structs.replace(
@@ -248,6 +250,10 @@ def test_a_picture_says_when_it_was_made_nowhere_and_holds_no_script():
         for picture in svgs_of(chart):
             assert "<script" not in picture
             assert "<text" not in picture  # letters are outlines: no font is asked for
+
+
+def test_letters_come_from_the_font_that_matplotlib_brings():
+    assert Path(findfont(FAMILY)).parent == fonts_folder()  # and not from the machine's own
 
 
 def test_a_label_that_is_cut_ends_in_an_ellipsis():
