@@ -51,16 +51,24 @@ def school_days(count: int, before: dt.date) -> list[dt.date]:
     return days[::-1]
 
 
+def window_days(days: list[dt.date], today: dt.date) -> set[dt.date]:
+    """The newest day, and the Thursday of the last whole week, or the day before."""
+    thursday = today - dt.timedelta(days=today.weekday() + 4)
+    second = thursday if thursday in days[:-1] else days[-2:][0]
+    return {days[-1], second}
+
+
 def fill(engine: Engine, options: HistoryOptions, today: dt.date, progress: Progress) -> None:
     """Fill an empty, migrated database with the school days before `today`."""
     days = school_days(options.days, today)
+    with_windows = window_days(days, today)
     statements = dict(_statements())
     _places(engine, options, days[0], statements)
     for number, day in enumerate(days):
         names = [*_DAILY]
         if number >= options.days - options.camera_days:
             names.append("camera_minutes")
-        if number >= options.days - options.window_days:
+        if day in with_windows:
             names += _WINDOWS
         with connect(engine) as connection:
             _without_checks(connection)

@@ -13,7 +13,7 @@ ROOMS_A_SITE: Final = 20
 LESSONS_A_DAY: Final = 8
 LESSON_MINUTES: Final = 60
 CAMERA_DAYS: Final = 20
-WINDOW_DAYS: Final = 2
+WINDOW_DAYS: Final = 2  # the newest, and last week's Thursday, of which a question asks
 # With the indexes, as measured; and what the log and sorting need beside them.
 _ROW_BYTES: Final = {
     "meetings": 400,
@@ -64,7 +64,7 @@ class HistoryOptions:
 
     @property
     def window_days(self) -> int:
-        """The newest days, in which the first school has windows."""
+        """Days in which the first school has windows."""
         return min(self.days, WINDOW_DAYS)
 
     def rows(self) -> dict[str, int]:

@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from deploy.bench.errors import BenchError
-from deploy.bench.history_fill import school_days
+from deploy.bench.history_fill import school_days, window_days
 from deploy.bench.history_questions import read_questions
 from deploy.bench.history_size import HistoryOptions, require_disk
 
@@ -74,3 +74,11 @@ def test_a_page_without_questions_or_no_page_is_an_error(tmp_path):
     page.write_text("# SQL\n", encoding="utf-8")
     with pytest.raises(BenchError, match="no question"):
         read_questions(page)
+
+
+def test_windows_are_of_the_newest_day_and_of_last_weeks_thursday():
+    saturday = dt.date(2026, 11, 28)
+    days = school_days(20, saturday)
+    assert window_days(days, saturday) == {dt.date(2026, 11, 27), dt.date(2026, 11, 19)}
+    assert window_days(days[-3:], saturday) == {dt.date(2026, 11, 27), dt.date(2026, 11, 26)}
+    assert window_days(days[-1:], saturday) == {dt.date(2026, 11, 27)}
