@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import Engine
 
+from aggregator.reports import by_hand
 from aggregator.reports.document import Report
 from schemas.database import create_engine, upgrade
 from tests.integration.fresh_database import fresh_database
@@ -265,6 +266,21 @@ def test_a_new_score_version_makes_and_sends_nothing_of_the_past(school: School)
     work(school.scheduler(clock, build=newer))
     assert school.runs() == days(2)
     assert school.deliveries() == [("sent", 1, None)]
+
+
+def test_what_was_made_by_hand_before_its_time_goes_out_when_it_is_due(school: School):
+    clock = at("2026-03-03T05:00")
+    scheduler = school.scheduler(clock)
+    work(scheduler)
+    asked = by_hand.asked_for(school.site, "daily", None, clock.now)
+    by_hand.run_now(school.engine, school.site, scheduler, asked, clock.now)(False)
+    clock.now = at("2026-03-03T05:59").now
+    work(scheduler)
+    assert (school.runs(), written(school)) == (days(2), [])
+    clock.now = at("2026-03-03T06:00").now
+    work(scheduler)
+    assert written(school) == ["daily_2026-03-02_2026-03-02.pdf"]
+    assert school.runs("waiting") == days(3)
 
 
 def test_a_report_that_cannot_be_made_holds_up_no_other_and_is_told(engine: Engine, tmp_path: Path):
