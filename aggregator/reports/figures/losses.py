@@ -15,6 +15,7 @@ from aggregator.reports.figures.wording import (
     column,
     count,
     local_time,
+    moment,
     more_words,
     points,
 )
@@ -68,7 +69,7 @@ def losses_section(connection: Connection, scope: Scope, totals: Totals) -> Sect
 
 def _worst(connection: Connection, scope: Scope, lesson: Row) -> Chart:
     rows = ask(connection, MINUTES, scope, lesson_id=lesson["lesson_id"], most=MOST_MINUTES)
-    name = f"{class_name(lesson)}, {local_time(lesson['local_start']).replace('T', ' ')}"
+    name = f"{class_name(lesson)}, {moment(lesson['local_start'])}"
     return Chart(
         name="largest_loss",
         kind="line",

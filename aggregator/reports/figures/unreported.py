@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 from aggregator.reports.document import Section, Table
 from aggregator.reports.figures.lessons import IN_SCOPE
 from aggregator.reports.figures.scope import Row, Scope, ask
-from aggregator.reports.figures.wording import column, count, local_time, more_words
+from aggregator.reports.figures.wording import column, count, local_time, moment, more_words
 
 MOST_LESSONS: Final = 15
 MOST_LEFT_OUT: Final = 20
@@ -71,7 +71,7 @@ class Unreported(NamedTuple):
     def left_out(self) -> tuple[str, ...]:
         """Lessons that were not closed when the report was made, in words."""
         words = [
-            f"{local_time(row['local_start']).replace('T', ' ')}, {row['class'] or 'no class'}, "
+            f"{moment(row['local_start'])}, {row['class'] or 'no class'}, "
             f"{row['room']}: not closed when this report was made"
             for row in self.not_closed[:MOST_LEFT_OUT]
         ]

@@ -48,6 +48,11 @@ def local_time(value: dt.datetime) -> str:
     return value.replace(tzinfo=None).isoformat(timespec="minutes")
 
 
+def moment(value: dt.datetime) -> str:
+    """`Mon 2 Nov 2026, 08:30`, in a sentence or a title."""
+    return words_of(local_time(value), "time")
+
+
 def more_words(total: int, shown: int, one: str, many: str = "") -> tuple[str, ...]:
     """What a bounded table does not show, as a paragraph; none where it shows all."""
     if total <= shown:
