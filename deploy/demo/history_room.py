@@ -31,7 +31,7 @@ from aggregator.room_state import SNAPSHOT_VERSION
 from aggregator.rows import Rows
 from aggregator.store import Store, StoredState
 from deploy.demo.history_class import FPS, ScriptedClass, script_class
-from deploy.demo.history_outages import Connections
+from deploy.demo.history_outages import Connections, connections
 from deploy.demo.history_plan import MINUTES, HistoryLesson
 from deploy.lesson.degrade import Degrader
 from deploy.lesson.log import NS, CameraAnswers, Entry, write_log
@@ -108,10 +108,11 @@ def _play(
         return
     scripted = script_class(load_canonical_mesh(), task.room, task.seed)
     plan = _plan(task, scripted, bits)
-    for number, lesson in enumerate(task.lessons, start=1):
+    cameras = connections(task.lessons, FPS)
+    for number, (lesson, camera) in enumerate(zip(task.lessons, cameras, strict=True), start=1):
         rows: Rows = []
         if lesson.start_s + 60 * MINUTES > room.state.cursor:
-            for entry_id, message in _log(plan, scripted, lesson):
+            for entry_id, message in _log(plan, scripted, lesson, camera):
                 rows += room.feed(entry_id, message)
         keeper.renew([lease])
         snapshot = NOTHING_LEFT if number == len(task.lessons) else room.snapshot()
@@ -169,7 +170,9 @@ def _rule(lesson: HistoryLesson, room_id: str, zone: ZoneInfo) -> dict[str, obje
     }  # fmt: skip
 
 
-def _log(plan: RoomPlan, scripted: ScriptedClass, lesson: HistoryLesson) -> Iterator[Entry]:
+def _log(
+    plan: RoomPlan, scripted: ScriptedClass, lesson: HistoryLesson, camera: Connections
+) -> Iterator[Entry]:
     """The lesson's log; where no camera is, time goes on all the same."""
     start_ns = lesson.start_s * NS
     plan = msgspec.structs.replace(plan, at=start_ns - NS)
@@ -186,9 +189,8 @@ def _log(plan: RoomPlan, scripted: ScriptedClass, lesson: HistoryLesson) -> Iter
         bystanders=degrader.answers(scripted.bystanders),
         false_faces=degrader.false_faces(truth),
     )
-    connections = Connections(lesson.start_s, lesson.outages, FPS)
     for entry_id, message in write_log(plan, [answers], start_ns, lesson.seed):
-        heard = connections.heard(message)
+        heard = camera.heard(message)
         if heard is not None:
             yield entry_id, heard
 

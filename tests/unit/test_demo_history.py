@@ -1,19 +1,20 @@
 """Which lessons the demo's history has, and how a camera's failures stand in its log."""
 
 import datetime as dt
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from deploy.demo.history_outages import Connections
-from deploy.demo.history_plan import MINUTES, last_monday, plan_history
+from deploy.demo.history_outages import Connections, connections
+from deploy.demo.history_plan import MINUTES, HistoryLesson, last_monday, plan_history
 from deploy.lesson.log import NS
 from schemas.messages import CameraStatus, EndOfStream, FrameFaces, Tick
 
 ZONE = ZoneInfo("Europe/Amsterdam")
 MONDAY = dt.date(2026, 11, 23)
 START_S = 1_800_000_000
-OUT = Connections(START_S, ((2, 4), (6, 7)), fps=1.0)
+OUT = Connections(START_S, ((2, 4), (6, 7)), 1.0, epoch=3, seq=50)
 
 
 @pytest.mark.parametrize("later", range(7))
@@ -64,24 +65,33 @@ def test_a_connection_after_an_outage_counts_its_frames_from_0():
     heard = [OUT.heard(frame(seq)) for seq in range(9 * 60)]
     told = [(f.epoch, f.seq) for f in heard if f is not None]
     assert told == [
-        *((str(START_S), seq) for seq in range(120)),
-        *((str(START_S + 1), seq) for seq in range(120)),
-        *((str(START_S + 2), seq) for seq in range(120)),
+        *(("000003", 50 + seq) for seq in range(120)),
+        *(("000004", seq) for seq in range(120)),
+        *(("000005", seq) for seq in range(120)),
     ]
+    assert OUT.after(9) == (5, 120)
 
 
 def test_a_status_in_an_outage_says_why_and_once_that_a_connection_ended():
     told = [OUT.heard(status(second)) for second in range(9 * 60)]
     assert {(t.state, t.cause) for t in told[120:240]} == {("down", "dropped")}
     assert sum(bool(t.ended) for t in told) == 2
-    assert {t.last_seq for t in told[120:240]} == {119}
-    assert (told[239].epoch, told[240].epoch, told[240].last_seq) == (
-        str(START_S), str(START_S + 1), 0,
-    )  # fmt: skip
+    assert {t.last_seq for t in told[120:240]} == {169}
+    after = told[240]
+    assert (told[239].epoch, after.epoch, after.last_seq) == ("000003", "000004", 0)
     assert {t.state for t in (*told[:120], *told[240:360], *told[420:])} == {"up"}
 
 
-def test_the_end_of_the_stream_is_that_of_the_last_connection_and_time_goes_on():
-    end = EndOfStream(room_id="r", camera_id="c", at=(START_S + 540) * NS, epoch="1")
-    assert OUT.heard(end).epoch == str(START_S + 2)
+def test_a_camera_stays_connected_from_lesson_to_lesson_unless_it_was_away():
+    lessons = [
+        HistoryLesson(0, "c", dt.datetime(2026, 11, day, 8, tzinfo=dt.UTC), day, 0.5, 0.5, outages)
+        for day, outages in ((2, ()), (3, ((10, 12),)), (4, ((30, MINUTES),)), (5, ()), (6, ()))
+    ]
+    lessons[3] = replace(lessons[3], is_seen=False)
+    told = [(c.epoch, c.seq) for c in connections(lessons, 1.0)]
+    assert told == [(1, 0), (1, 60 * MINUTES), (2, 60 * (MINUTES - 12)), (3, 0), (4, 0)]
+
+
+def test_nothing_says_that_the_stream_has_ended_and_time_goes_on():
+    assert OUT.heard(EndOfStream(room_id="r", camera_id="c", at=START_S * NS, epoch="1")) is None
     assert OUT.heard(Tick(room_id="r")) == Tick(room_id="r")
