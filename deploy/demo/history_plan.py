@@ -2,7 +2,7 @@
 
 Two classes, each in its own room, five lessons a week, ended by the last whole week before today;
 their Friday's lessons take turns.
-What a report should find is put in on purpose: one class looks up less from week to week, afternoons
+What a report should find is put in on purpose: one class looks up less each week, afternoons
 are worse than mornings, and the last week has a lesson that loses its class after 25 minutes, one
 that no camera saw, and a student far below the weeks before.
 """
