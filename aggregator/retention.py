@@ -14,7 +14,7 @@ from aggregator.rows import (
     Row,
     Rows,
 )
-from schemas.retention import Retention
+from schemas.site_retention import Retention
 
 
 class KeptFrom(msgspec.Struct, frozen=True):

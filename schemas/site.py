@@ -25,8 +25,8 @@ from pydantic import (
 from schemas.analysis import DetectionPlan, ModelChoices
 from schemas.placeholders import PLACEHOLDER, filled
 from schemas.policy import PolicyRules, resolve
-from schemas.retention import Retention
 from schemas.site_reports import MailServer, Reports
+from schemas.site_retention import Retention
 from schemas.slugs import Slug
 
 ACTIVITIES: Final = (

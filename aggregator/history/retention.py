@@ -21,7 +21,8 @@ from sqlalchemy.exc import OperationalError
 
 from schemas.database import connect
 from schemas.partitions import Partition, existing_partitions
-from schemas.retention import first_kept_day, retention_of_sites
+from schemas.retention import retention_of_sites
+from schemas.site_retention import first_kept_day
 
 LOCK_TIMEOUT_MS: Final = 400
 ATTEMPTS: Final = 10

@@ -13,7 +13,7 @@ from aggregator.history.retention import RetentionReport
 from aggregator.history.upkeep import daily_upkeep, keep_house
 from schemas.database import connect, create_engine
 from schemas.partitions import ensure_partitions, existing_partitions
-from schemas.retention import KEEP_OF, Retention
+from schemas.site_retention import KEEP_OF, Retention
 from schemas.sync import sync_site
 from tests.integration.fresh_database import fresh_database
 from tests.integration.school_history import Lesson, SchoolHistory, a_school

@@ -12,8 +12,8 @@ from deploy.cli import app
 from deploy.init import render, room_ids, run_init, slug
 from schemas.errors import SettingsError
 from schemas.policy import PROFILES
-from schemas.retention import Retention
 from schemas.site_file import load_site, parse_site
+from schemas.site_retention import Retention
 
 ARGUMENTS = ["--profile", "standard", "--name", "School", "--time-zone", "UTC"]
 CAMERA = ["--camera", "Room 1=rtsp://10.0.0.5/stream"]

@@ -20,8 +20,8 @@ from aggregator.rows import (
     Rows,
 )
 from schemas.messages import CameraStatus, EndOfStream, FrameFaces, RecordedMeeting, RoomMessage
-from schemas.retention import Retention
 from schemas.site import Site
+from schemas.site_retention import Retention
 from tests.unit import room_log
 from tests.unit.room_log import NS, START, Scene
 
