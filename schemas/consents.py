@@ -184,7 +184,11 @@ def _outside(valid: Times, times: Times) -> list[Times]:
 def _tell(
     connection: Connection, student_id: int, action: str, purpose: Purpose, by: Giver, times: Times
 ) -> None:
-    since = f"{times.lower:%Y-%m-%d %H:%M} UTC"
-    until = "" if times.upper is None else f" until {times.upper:%Y-%m-%d %H:%M} UTC"
+    since = _utc(times.lower)
+    until = "" if times.upper is None else f" until {_utc(times.upper)}"
     reason = f"purpose {purpose}, by {by}, from {since}{until}"
     connection.execute(_AUDIT, {"action": action, "reason": reason, "student_id": student_id}).one()
+
+
+def _utc(at: dt.datetime | None) -> str:
+    return "ever" if at is None else f"{at.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"

@@ -21,7 +21,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 from sqlalchemy.pool import NullPool
 
 from schemas.errors import FacePoseError, SettingsError
@@ -30,6 +30,7 @@ from schemas.roles import explain_missing, missing_roles
 
 _MIGRATION_LOCK: Final = 0x0FACE_0001
 _CONNECT_TIMEOUT_S: Final = 5
+_NO_RIGHT: Final = "42501"  # SQLSTATE insufficient_privilege
 # libpq gives no SQLSTATE for a connection that was never made. A server that speaks another
 # language is waited for, as for one that is away.
 _REFUSED: Final = re.compile(
@@ -126,7 +127,8 @@ def connect(engine: Engine) -> Iterator[Connection]:
     """A connection, rolled back and closed at the end unless committed.
 
     Raises:
-        DatabaseUnavailableError, DatabaseRefusedError: with the driver's reason.
+        DatabaseUnavailableError, DatabaseRefusedError: with the driver's reason; also when the
+            user lacks a right for what is done with the connection.
     """
     try:
         connection = engine.connect()
@@ -140,7 +142,16 @@ def connect(engine: Engine) -> Iterator[Connection]:
             ) from exc
         raise DatabaseUnavailableError(f"PostgreSQL at {host}: {reason}") from exc
     with connection:
-        yield connection
+        try:
+            yield connection
+        except ProgrammingError as exc:
+            if getattr(exc.orig, "sqlstate", None) != _NO_RIGHT:
+                raise
+            reason = str(exc.orig).strip().partition("\n")[0]
+            raise DatabaseRefusedError(
+                f"database user {engine.url.username or 'of this session'} may not do this: "
+                f"{reason}; `facepose db login` makes users of the roles that may"
+            ) from exc
 
 
 def require_migrated(connection: Connection) -> None:

@@ -19,6 +19,7 @@ from schemas.errors import SettingsError
 from schemas.settings import Settings
 from schemas.site import Site
 
+_A_MOMENT: Final = dt.timedelta(microseconds=1)  # so that the last day is shown, not the next
 _LIST: Final = text(
     """
     SELECT CAST(pseudonym AS text) AS pseudonym, purpose, granted, granted_by, notice_version,
@@ -68,8 +69,8 @@ def import_consents(
             connection.rollback()
         else:
             connection.commit()
-    would = "would change" if dry_run else "changed"
-    console.print(f"{len(rows)} lines, {changed} {would} something", highlight=False)
+    would = "would be new" if dry_run else "were new and are written down"
+    console.print(f"{changed} of {len(rows)} words {would}", highlight=False)
 
 
 def list_consents(
@@ -89,7 +90,7 @@ def list_consents(
             student = chosen_student(connection, site.site.id, settings, pseudonym, sourced_id)
         number = student.student_id if student else None
         rows = connection.execute(_LIST, {"site": site.site.id, "student_id": number}).all()
-    columns = ("student", "purpose", "word", "by", "notice", "from", "until", "evidence")
+    columns = ("student", "purpose", "word", "by", "notice", "from", "to", "evidence")
     table = Table(*columns, box=None, pad_edge=False, header_style="bold")
     for row in rows:
         table.add_row(
@@ -99,7 +100,7 @@ def list_consents(
             row.granted_by,
             row.notice_version,
             _local(row.since, site),
-            _local(row.until, site),
+            _local(row.until and row.until - _A_MOMENT, site),
             row.evidence,
         )
     console.print(table)

@@ -19,7 +19,14 @@ from aggregator.leases import LeaseKeeper
 from aggregator.reference import Places
 from aggregator.store import Store, StoredState
 from deploy.local.servers import EmbeddedPostgres
-from schemas.database import alembic_config, connect, create_engine, require_migrated, upgrade
+from schemas.database import (
+    DatabaseRefusedError,
+    alembic_config,
+    connect,
+    create_engine,
+    require_migrated,
+    upgrade,
+)
 from schemas.errors import SettingsError
 from schemas.partitions import ensure_partitions
 from schemas.roles import GROUPS, login_sql, make_roles, missing_roles, role_sql
@@ -228,6 +235,16 @@ def given_to_an_owner(url: str) -> str:
         connection.execute(text(f"ALTER DATABASE {make_url(url).database} OWNER TO poor"))
     poor = make_url(url).set(username="poor", password=PASSWORD)
     return poor.render_as_string(hide_password=False)
+
+
+def test_who_lacks_a_right_is_told_in_a_sentence(school):
+    with (
+        school.logged_in("analyst") as engine,
+        pytest.raises(DatabaseRefusedError, match=r"user analyst_\w+ may not do this") as told,
+        connect(engine) as connection,
+    ):
+        require_migrated(connection)
+    assert "permission denied for table alembic_version" in str(told.value)
 
 
 def test_the_printed_sql_makes_the_roles():

@@ -24,7 +24,7 @@ BEGIN
     END IF;
     RAISE EXCEPTION 'policy permits no % of meeting %',
         CASE WHEN refused.student THEN 'expressions' ELSE 'rows of single students' END,
-        refused.meeting_id USING ERRCODE = 'insufficient_privilege', TABLE = TG_TABLE_NAME,
+        refused.meeting_id USING ERRCODE = 'check_violation', TABLE = TG_TABLE_NAME,
             HINT = 'the site file''s policy decides; `facepose db sync` brought it here';
 END
 $$;

@@ -51,7 +51,7 @@ BEGIN
     IF parent IS NULL THEN
         RAISE EXCEPTION '% is not a partition of ours', partition USING ERRCODE = 'undefined_table';
     END IF;
-    IF parent = 'audit_log'::regclass AND until > clock_timestamp() - interval '1 year' THEN
+    IF parent = 'audit_log'::regclass AND until > clock_timestamp() - interval '365 days' THEN
         RAISE EXCEPTION 'the audit of the last year stays' USING ERRCODE = 'insufficient_privilege';
     END IF;
     EXECUTE format('ALTER TABLE %s DETACH PARTITION %I', parent, partition);
@@ -59,7 +59,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION drop_partition IS
-    'Drops a partition with its rows; of the audit only what is older than a year';
+    'Drops a partition with its rows; of the audit only what is older than 365 days';
 
 REVOKE EXECUTE ON FUNCTION
     create_partition(text, date, date), drop_partition(text) FROM PUBLIC;
