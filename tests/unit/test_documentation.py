@@ -8,6 +8,7 @@ import typer
 from prometheus_client import CollectorRegistry
 
 from aggregator.metrics import AggregatorMetrics
+from aggregator.reports.metrics import ReportMetrics
 from deploy import exit_codes
 from deploy.cli import app
 from ingest.metrics import IngestMetrics
@@ -52,6 +53,7 @@ def metric_names() -> set[str]:
     WorkerMetrics(registry)
     AggregatorMetrics(registry)
     IngestMetrics(registry)
+    ReportMetrics(registry)
     return {f"{f.name}_total" if f.type == "counter" else f.name for f in registry.collect()}
 
 
