@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from rich.table import Table
 
 from aggregator.history.rollup import RollupReport, roll_up
-from aggregator.history.status import DatabaseStatus, TableStatus, read_status
+from aggregator.history.status import ROLLUP_DAYS, DatabaseStatus, TableStatus, read_status
 from aggregator.history.upkeep import UpkeepReport, keep_house
 from schemas.database import connect, create_engine, require_migrated
 from schemas.errors import SettingsError
@@ -123,13 +123,12 @@ def _print_status(status: DatabaseStatus, console: Console) -> None:
     if status.tables:
         console.print(_sizes(status.tables))
         roles = ", ".join(role for role, is_there in status.roles.items() if is_there)
-        wrong = len(status.wrong_rollups)
         _say(
             console,
             [
                 f"Roles: {roles or 'none'}.",
-                f"Daily curves: {status.rollup_days - wrong} of the last {status.rollup_days} "
-                "days of sites are what the class minutes say.",
+                f"Daily curves of the last {ROLLUP_DAYS} days: {status.rollup_days} compared with "
+                f"the class minutes, {len(status.wrong_rollups)} differ.",
             ],
         )
     _say(console, [f"To do: {sentence}." for sentence in status.to_do] or ["Nothing to do."])
