@@ -112,6 +112,7 @@ def test_the_seats_that_were_found_are_printed_drawn_and_confirmed(
     assert isinstance(kind, SeatsConfirmed)
     [(_, at)] = school.rows("rooms", "slug, seats_confirmed_at")
     assert round(at.timestamp()) == kind.at // NS
+    assert school.rows("events", "kind, ts") == [("seats_confirmed", at)], "and is not forgotten"
     show_seats(undrawn(), settings, "room-1", None, console)
     assert "; confirmed on 20" in text_of(console)
     school.close()

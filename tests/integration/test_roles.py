@@ -19,6 +19,8 @@ from aggregator.leases import LeaseKeeper
 from aggregator.reference import Places
 from aggregator.store import Store, StoredState
 from deploy.local.servers import EmbeddedPostgres
+from deploy.safeguards.student_choice import chosen_student
+from schemas.consents import Word, record, withdraw
 from schemas.database import (
     DatabaseRefusedError,
     alembic_config,
@@ -30,10 +32,13 @@ from schemas.database import (
 from schemas.errors import SettingsError
 from schemas.partitions import ensure_partitions
 from schemas.roles import GROUPS, login_sql, make_roles, missing_roles, role_sql
+from schemas.settings import Settings
 from schemas.sync import sync_site
 from tests.integration.fresh_database import fresh_database
 from tests.integration.guarded_school import PASSWORD, REASON, GuardedSchool
+from tests.integration.rostered_school import RosteredSchool, a_site
 from tests.integration.school_history import SITE, SYNCED, Lesson
+from tests.made_rosters import a_roster
 
 LATER = dt.datetime(2028, 5, 6, 9, tzinfo=dt.UTC)
 
@@ -265,3 +270,29 @@ def test_a_reason_is_what_admins_have_to_give(school):
             with pytest.raises(DBAPIError, match="say why"):
                 connection.execute(call, {"p": school.pseudonym(), "r": reason})
     assert school.history(reason=REASON)
+
+
+def test_an_admin_imports_rosters_and_consents_without_being_the_owner(database_url, tmp_path):
+    school = RosteredSchool(database_url, tmp_path, a_site("uk"))
+    with school.engine.begin() as connection:
+        connection.execute(
+            text(login_sql("carla", "admin") + f"ALTER ROLE carla PASSWORD '{PASSWORD}'")
+        )
+    owner, url = school.engine, make_url(database_url).set(username="carla", password=PASSWORD)
+    try:
+        school.engine = create_engine(url.render_as_string(hide_password=False), pooled=False)
+        school.take(a_roster())
+        [(pseudonym, _)] = school.rows("SELECT pseudonym, student_id FROM students LIMIT 1")
+        word = Word(True, "guardian", "n1", SYNCED)
+        with school.engine.begin() as connection:
+            student = chosen_student(connection, "school", Settings(), str(pseudonym), None)
+            assert record(connection, student.student_id, "score", word)
+            assert withdraw(connection, student.student_id, "score", "guardian", LATER) == 1
+            assert "permission denied" in refused(connection, "SELECT * FROM participations")
+    finally:
+        school.engine.dispose()
+        with owner.begin() as connection:
+            connection.execute(text("DROP OWNED BY carla; DROP ROLE carla"))
+            audit = connection.execute(text("SELECT actor, action FROM audit_log")).all()
+        owner.dispose()
+    assert audit == [("carla", "consent"), ("carla", "withdrawal")]
