@@ -198,7 +198,7 @@ def aggregate(
 
 @bench_app.command("history")
 def history(
-    rooms: Annotated[int, typer.Option(min=2, max=5000, help="Twenty to a school.")] = 1000,
+    rooms: Annotated[int, typer.Option(min=4, max=5000, help="Twenty to a school.")] = 1000,
     students: Annotated[int, typer.Option(min=5, max=60, help="In each room's class.")] = 30,
     days: Annotated[int, typer.Option(min=1, max=260, help="Of school, before today.")] = 200,
     fraction: Annotated[

@@ -58,7 +58,7 @@ class HistoryRun:
         fill_s: until it was filled, and vacuumed.
         queries_s: of each question, seconds until the last row: median of three.
         report_s: the weekly report of one school, from the views to HTML and PDF.
-        insert_rows_per_s: by two writers of the aggregator's store.
+        insert_rows_per_s: by four writers of the aggregator's store.
     """
 
     rows: dict[str, int]

@@ -1,4 +1,4 @@
-"""How many rows a second the aggregator's own `Store` writes: two rooms at once, all flushed."""
+"""How many rows a second the aggregator's own `Store` writes: rooms side by side, all flushed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from aggregator.rows import (
 from aggregator.store import Store, StoredState
 from schemas.database import connect
 
-WRITERS: Final = 2
+WRITERS: Final = 4
 MINUTES_A_COMMIT: Final = 5
 RUN_ID: Final = "bench"
 _SNAPSHOT: Final = bytes(40_000)  # as large as a room's

@@ -1,4 +1,4 @@
-"""`facepose bench history` on a real server, with a district of two rooms."""
+"""`facepose bench history` on a real server, with a district of four rooms."""
 
 import datetime as dt
 import json
@@ -8,7 +8,7 @@ from deploy.bench.history_questions import read_questions
 from deploy.bench.history_report import as_json
 from deploy.bench.history_size import HistoryOptions
 
-OPTIONS = HistoryOptions(rooms=2, students=6, days=4)
+OPTIONS = HistoryOptions(rooms=4, students=6, days=3)
 
 
 def test_a_small_district_is_filled_asked_reported_and_written_to():
@@ -27,4 +27,4 @@ def test_a_small_district_is_filled_asked_reported_and_written_to():
     assert min(*figures["queries_s"].values(), figures["report_s"]) > 0
     assert figures["insert_rows_per_s"] > 0
     assert figures["setting"]["sites_with_single_students"] == 1
-    assert [told.count(what) for what in ("filling days", "asking", "writing")] == [4, 1, 1]
+    assert [told.count(what) for what in ("filling days", "asking", "writing")] == [3, 1, 1]

@@ -164,16 +164,21 @@ FROM meeting_summaries AS s
 JOIN sites AS t ON t.site_id = s.site_id
 JOIN rooms AS r ON r.room_id = s.room_id
 CROSS JOIN LATERAL (
-    SELECT
-        count(*) AS windows,
-        count(*) FILTER (WHERE bit_count(x.cam_mask::bit(32)) > 1) AS several
+    -- one student after the other: counting different ones would sort all of their windows
+    SELECT sum(one.windows) AS windows, sum(one.several) AS several
     FROM participations AS q
-    JOIN attention_windows AS x
-        ON x.participation_id = q.participation_id AND x.score_version = s.score_version
-    WHERE q.meeting_id = s.meeting_id
-        AND x.window_start >= s.meeting_start - interval '1 hour'
-        AND x.window_start < s.meeting_start + interval '1 day'
-    HAVING count(DISTINCT q.participation_id) >= greatest(t.k, 1)
+    CROSS JOIN LATERAL (
+        SELECT
+            count(*) AS windows,
+            count(*) FILTER (WHERE x.cam_mask & (x.cam_mask - 1) <> 0) AS several
+        FROM attention_windows AS x
+        WHERE x.participation_id = q.participation_id
+            AND x.score_version = s.score_version
+            AND x.window_start >= s.meeting_start - interval '1 hour'
+            AND x.window_start < s.meeting_start + interval '1 day'
+    ) AS one
+    WHERE q.meeting_id = s.meeting_id AND one.windows > 0
+    HAVING count(*) >= greatest(t.k, 1)
 ) AS g
 WHERE t.per_student AND NOT s.rescored;
 
