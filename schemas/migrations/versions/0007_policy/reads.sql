@@ -122,23 +122,41 @@ DECLARE
     monday date := date_trunc('week', week)::date;
     n integer;
 BEGIN
-    -- aggregator.baselines.DROPS: 20 % and 10 points below the own baseline in 3 lessons or more
+    -- aggregator.baselines.DROPS: 20 % and 10 points below the own baseline in 3 lessons or more.
+    -- Lessons are judged once each, and consent of those only of whom a lesson lies that low.
     RETURN QUERY
+    WITH sure AS MATERIALIZED (
+        SELECT ms.meeting_id, ms.score_version
+        FROM meeting_summaries AS ms
+        JOIN meetings AS m ON m.meeting_id = ms.meeting_id AND m.score_version = ms.score_version
+        JOIN sites AS s ON s.site_id = ms.site_id
+        WHERE ms.site_id = number AND s.per_student
+          AND ms.meeting_start >= monday::timestamp AT TIME ZONE s.tz
+          AND ms.meeting_start < (monday + 7)::timestamp AT TIME ZONE s.tz
+          AND seats_were_sure(ms.meeting_id)
+    ), seen AS MATERIALIZED (
+        SELECT p.*, max(p.baseline) OVER own AS highest, min(p.score) OVER own AS lowest
+        FROM participation_summaries AS p
+        JOIN sure ON sure.meeting_id = p.meeting_id AND sure.score_version = p.score_version
+        WHERE p.site_id = number AND p.student_id IS NOT NULL
+          AND p.meeting_start >= monday::timestamp AT TIME ZONE 'UTC' - interval '1 day'
+          AND p.meeting_start < monday::timestamp AT TIME ZONE 'UTC' + interval '8 days'
+          AND p.score IS NOT NULL AND p.baseline > 0 AND p.coverage >= 500 AND p.confidence >= 350
+        WINDOW own AS (PARTITION BY p.student_id, p.class_id, p.score_version)
+    ), low AS MATERIALIZED (
+        SELECT l.student_id, is_rostered(l.student_id) AS rostered
+        FROM (SELECT DISTINCT seen.student_id FROM seen WHERE lowest <= 0.8 * highest) AS l
+    )
     SELECT st.pseudonym, c.slug, round(avg(p.score) / 100, 2),
            round(max(p.baseline) / 100.0, 2), round(100 * (1 - avg(p.score) / max(p.baseline)), 1),
            count(*)
-    FROM participation_summaries AS p
-    JOIN meetings AS m ON m.meeting_id = p.meeting_id AND m.score_version = p.score_version
+    FROM seen AS p
+    JOIN low ON low.student_id = p.student_id
     JOIN sites AS s ON s.site_id = p.site_id
     JOIN students AS st ON st.student_id = p.student_id
     LEFT JOIN classes AS c ON c.class_id = p.class_id
-    WHERE p.site_id = number AND s.per_student
-      AND p.meeting_start >= monday::timestamp AT TIME ZONE s.tz
-      AND p.meeting_start < (monday + 7)::timestamp AT TIME ZONE s.tz
-      AND p.score IS NOT NULL AND p.baseline > 0 AND p.coverage >= 500 AND p.confidence >= 350
-      AND seats_were_sure(p.meeting_id)
-      AND (NOT is_rostered(p.student_id)
-           OR consent_holds(p.student_id, 2::smallint, s.policy_profile, p.meeting_start))
+    WHERE NOT low.rostered
+       OR consent_holds(p.student_id, 2::smallint, s.policy_profile, p.meeting_start)
     GROUP BY st.pseudonym, p.student_id, c.slug, p.class_id, p.score_version
     HAVING count(*) >= 3 AND max(p.baseline) - avg(p.score) >= 0.2 * max(p.baseline)
        AND max(p.baseline) - avg(p.score) >= 1000
