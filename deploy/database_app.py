@@ -116,15 +116,20 @@ def roles(
 
 @db_app.command()
 def login(
-    name: Annotated[str, typer.Argument(help="Of the new database user.")],
-    role: Annotated[str, typer.Option(help="writer, maintenance, analyst or admin.")],
+    name: Annotated[str, typer.Argument(help="Of the login, like metabase.")],
+    role: Annotated[
+        str, typer.Option(help="analyst (reads the views v_…), writer, maintenance or admin.")
+    ] = "analyst",
+    renew: Annotated[
+        bool, typer.Option("--renew", help="Give a login that is there a new password.")
+    ] = False,
     state: State = None,
 ) -> None:
-    """Make a database user of one of the roles; FACEPOSE_LOGIN_PASSWORD holds the password."""
-    from deploy.safeguards.roles_command import make_login
+    """Make a database user of one of the roles; its password is shown once."""
+    from deploy.safeguards.logins import make_login
 
     with database_of_state(state) as url:
-        make_login(url, name, role, console)
+        make_login(url, name, role, console, renew=renew)
 
 
 @db_app.command(context_settings={"ignore_unknown_options": True})
@@ -136,21 +141,6 @@ def shell(
     from deploy.database_command import open_shell
 
     raise typer.Exit(open_shell(process_settings(), state, arguments or []))
-
-
-@db_app.command()
-def analyst(
-    name: Annotated[str, typer.Argument(help="Of the login, like metabase.")],
-    renew: Annotated[
-        bool, typer.Option("--renew", help="Give a login that is there a new password.")
-    ] = False,
-    state: State = None,
-) -> None:
-    """Make a login that reads the views v_… and nothing else; its password is shown once."""
-    from deploy.sql.logins import make_analyst
-
-    with database_of_state(state) as url:
-        make_analyst(url, name, console, renew=renew)
 
 
 def database_of_state(state: Path | None) -> AbstractContextManager[str]:

@@ -15,6 +15,7 @@ from schemas.errors import SettingsError
 Group = Literal["writer", "maintenance", "analyst", "admin"]
 GROUPS: Final[tuple[Group, ...]] = get_args(Group)
 _PREFIX: Final = "facepose_"
+_MOST_LETTERS: Final = 63
 _MISSING: Final = text(
     "SELECT name FROM unnest(CAST(:names AS text[])) AS name WHERE to_regrole(name) IS NULL"
 )
@@ -67,10 +68,12 @@ def login_sql(name: str, group: Group) -> str:
     Raises:
         SettingsError: the name is none of letters, digits and underscores.
     """
-    if not (name.isascii() and name.isidentifier() and name.islower() and len(name) <= 63):
-        raise SettingsError(f"{name!r} is not a user's name: write small letters, digits and _")
-    if name.startswith(_PREFIX):
-        raise SettingsError(f"names with {_PREFIX} belong to the groups")
+    plain = name.isascii() and name.isidentifier() and name.islower() and len(name) <= _MOST_LETTERS
+    if not plain or name.startswith((_PREFIX, "pg_")):
+        raise SettingsError(
+            f"{name!r} cannot be a login: small letters, digits and _, at most {_MOST_LETTERS}, "
+            f"and none that begins with {_PREFIX} or pg_"
+        )
     lines = [f'CREATE ROLE "{name}" LOGIN IN ROLE {group_name(group)};']
     lines += [f'ALTER ROLE "{name}" SET {setting};' for setting in _SETTINGS[group]]
     return "\n".join(lines) + "\n"
