@@ -9,12 +9,12 @@ from typing import Final
 
 import msgspec
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from rich.table import Table
 
 from aggregator.history.rollup import RollupReport, roll_up
 from aggregator.history.status import ROLLUP_DAYS, DatabaseStatus, TableStatus, read_status
 from aggregator.history.upkeep import UpkeepReport, keep_house
+from deploy.progress_bar import counting
 from schemas.database import connect, create_engine, require_migrated
 from schemas.errors import SettingsError
 
@@ -65,7 +65,7 @@ def make_rollups(
     engine = create_engine(url)
     with connect(engine) as connection:
         require_migrated(connection)
-    with _progress(console, hidden=as_json) as bar:
+    with counting(console, hidden=as_json) as bar:
         task = bar.add_task("Days", total=None)
         report = roll_up(
             engine,
@@ -170,15 +170,3 @@ def _day(text: str | None) -> dt.date | None:
 def _say(console: Console, sentences: Iterable[str]) -> None:
     for line in sentences:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _progress(console: Console, *, hidden: bool) -> Progress:
-    return Progress(
-        "{task.description}",
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=hidden or not console.is_terminal,
-    )

@@ -13,7 +13,6 @@ from typing import Any, Final
 import msgspec
 import yaml
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 from sqlalchemy import Engine
 
 from aggregator.errors import ScoreParamsError
@@ -24,6 +23,7 @@ from aggregator.rescoring.recompute import Rescorer
 from aggregator.rescoring.registration import register_version
 from aggregator.runner import code_version
 from aggregator.score_params import AS_1, ScoreParams, params_from
+from deploy.progress_bar import counting
 from schemas.database import connect, create_engine, require_migrated
 from schemas.settings import Settings
 from schemas.site import Site
@@ -71,7 +71,7 @@ def run_rescore(
     rules = {rule.id: rule.activity for rule in site.timetable}
     history = HistoryRescorer(engine, site_id, rescorer, rules, dry_run=options.dry_run)
     total = history.count(period)
-    with _progress(console, hidden=options.as_json) as bar:
+    with counting(console, hidden=options.as_json) as bar:
         task = bar.add_task("Lessons", total=total)
         report = history.run(
             period, stop=stop.is_set, progress=lambda done: bar.update(task, completed=done)
@@ -210,15 +210,3 @@ def _register(engine: Engine, params: ScoreParams, options: RescoreOptions) -> N
         )
         if not options.dry_run:
             connection.commit()
-
-
-def _progress(console: Console, *, hidden: bool) -> Progress:
-    return Progress(
-        "{task.description}",
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=hidden or not console.is_terminal,
-    )
