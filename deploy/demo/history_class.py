@@ -21,7 +21,7 @@ from deploy.simulator.undrawn import Undrawn
 from workers.geometry.canonical_mesh import CanonicalMesh
 
 FPS: Final = 1.0
-EMPTY_SEATS: Final = 2
+EMPTY_SEATS: Final = 4
 _SECTION_S: Final = (25.0, 70.0)
 _ON_TASK: Final = (Behaviour.BOARD, Behaviour.BOARD, Behaviour.BOARD, Behaviour.WRITING)
 _OFF_TASK: Final = (Behaviour.NEIGHBOUR, Behaviour.AWAY, Behaviour.AWAY, Behaviour.DROWSY)
@@ -69,7 +69,7 @@ class ScriptedClass:
         wanted[FADES_AT_MIN:] += lesson.late_on_task - lesson.on_task
         if lesson.best_is_low:
             wanted[:, np.argmax(self.habits)] -= _LOW
-        # Evenly spread over students and minutes: else ten students' luck would make or mend the
+        # Evenly spread over students and minutes: else eight students' luck would make or mend the
         # loss of a class.
         turn = chance.permutation(seats) / seats + _GOLDEN * np.arange(MINUTES)[:, None]
         minutes = turn % 1.0 < np.clip(wanted, 0.04, 0.98)

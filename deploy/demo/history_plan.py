@@ -1,7 +1,7 @@
 """Which lessons the demo's school held before today, and what went on in them.
 
-Two classes, each in its own room, five lessons a week, ended by the last whole week before today;
-their Friday's lessons take turns.
+Two classes, each in its own room, two lessons a week each, ended by the last whole week before
+today. In the last two weeks there is a lesson on Friday, too, in turns.
 What a report should find is put in on purpose: one class looks up less each week, afternoons
 are worse than mornings, and the last week has a lesson that loses its class after 25 minutes, one
 that no camera saw, and a student far below the weeks before.
@@ -34,8 +34,8 @@ class ClassHabits:
         class_id: slug.
         room_index: number of its room in the school.
         times: weekday (0: Monday) and local time of the lessons of every week.
-        friday: local time of the lesson that is held every other week.
-        friday_weeks: 0: in the last week, 1: in the one before it.
+        friday: local time of the lesson on a Friday.
+        friday_weeks_ago: when that was held; 0: in the last week.
         on_task: share of the time on task in the first week, in the morning.
         change: what each week adds to it.
     """
@@ -44,13 +44,13 @@ class ClassHabits:
     room_index: int
     times: tuple[tuple[int, dt.time], ...]
     friday: dt.time
-    friday_weeks: int
+    friday_weeks_ago: int
     on_task: float
     change: float
 
     def of_week(self, weeks_ago: int) -> tuple[tuple[int, dt.time], ...]:
         """Weekdays and times in a week; 0: the last one."""
-        has_friday = weeks_ago % 2 == self.friday_weeks
+        has_friday = weeks_ago == self.friday_weeks_ago
         return (*self.times, (_FRIDAY, self.friday)) if has_friday else self.times
 
 
