@@ -87,6 +87,7 @@ def test_an_analyst_reads_every_view_and_no_table_partition_or_function_of_stude
             "drop_partition('attention_windows_p20260105')",
             "purge_forbidden_rows(true)",
             "consent_holds(1, 2::smallint, 'demo', now())",
+            "consent_times(1, 2::smallint, 'demo')",
         ):
             assert "permission denied" in refused(connection, f"SELECT * FROM {call}")
 

@@ -24,6 +24,7 @@ _FUNCTIONS: Final = (
     "seats_were_sure(bigint)",
     "is_rostered(bigint)",
     "consent_holds(bigint, smallint, text, timestamptz)",
+    "consent_times(bigint, smallint, text)",
     "purge_forbidden_rows(boolean)",
     "leave_erased_unlinked()",
     "refuse_forbidden_rows()",

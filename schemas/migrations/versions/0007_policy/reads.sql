@@ -7,18 +7,28 @@
 
 -- Whether a student may be linked to lessons: any refusal in force beats any consent, so that a
 -- child's veto holds until the child takes it back. `schemas.consents` says the same in Python.
-CREATE FUNCTION consent_holds(
-    student bigint, for_purpose smallint, profile text, at timestamptz
-) RETURNS boolean LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
-    SELECT profile <> 'eu' AND NOT coalesce(bool_or(NOT c.granted), false) AND (
-        profile = 'demo' OR coalesce(bool_or(c.granted AND c.granted_by = ANY(CASE
+CREATE FUNCTION consent_times(
+    student bigint, for_purpose smallint, profile text
+) RETURNS tstzmultirange LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
+    SELECT CASE
+        WHEN profile = 'eu' THEN '{}'
+        WHEN profile = 'demo' THEN '{(,)}'
+        ELSE coalesce(range_agg(c.valid) FILTER (WHERE c.granted AND c.granted_by = ANY(CASE
             WHEN profile = 'uk' THEN ARRAY['guardian', 'both']
             WHEN profile LIKE 'us%' THEN ARRAY['guardian', 'student', 'both', 'school_basis']
             ELSE ARRAY['guardian', 'student', 'both']
-        END)), false)
-    )
+        END)), '{}')
+    END - coalesce(range_agg(c.valid) FILTER (WHERE NOT c.granted), '{}')
     FROM consents AS c
-    WHERE c.student_id = student AND c.purpose = for_purpose AND c.valid @> at
+    WHERE c.student_id = student AND c.purpose = for_purpose
+$$;
+COMMENT ON FUNCTION consent_times IS
+    'When a student may be linked for a purpose under a profile';
+
+CREATE FUNCTION consent_holds(
+    student bigint, for_purpose smallint, profile text, at timestamptz
+) RETURNS boolean LANGUAGE sql STABLE SET search_path = public, pg_temp AS $$
+    SELECT consent_times(student, for_purpose, profile) @> at
 $$;
 COMMENT ON FUNCTION consent_holds IS
     'Whether a student may be linked for a purpose under a profile at a time';
@@ -225,14 +235,28 @@ DECLARE
     n integer;
 BEGIN
     RETURN QUERY
-    SELECT st.pseudonym, p.meeting_id, (p.meeting_start AT TIME ZONE s.tz)::date, m.policy_profile
-    FROM participation_summaries AS p
-    JOIN meetings AS m ON m.meeting_id = p.meeting_id AND m.score_version = p.score_version
+    WITH people AS (
+        SELECT st.student_id, st.pseudonym
+        FROM students AS st
+        WHERE st.site_id = number AND is_rostered(st.student_id)
+    ),
+    permitted AS MATERIALIZED (  -- once a student and profile, not once a lesson
+        SELECT q.student_id, q.pseudonym, x.profile,
+            consent_times(q.student_id, 2::smallint, x.profile) AS times
+        FROM people AS q
+        CROSS JOIN (
+            SELECT DISTINCT m.policy_profile FROM meetings AS m WHERE m.site_id = number
+        ) AS x (profile)
+    )
+    SELECT t.pseudonym, p.meeting_id, (p.meeting_start AT TIME ZONE s.tz)::date, m.policy_profile
+    FROM permitted AS t
+    JOIN participation_summaries AS p ON p.student_id = t.student_id AND p.site_id = number
+    JOIN meetings AS m
+        ON m.meeting_id = p.meeting_id AND m.score_version = p.score_version
+        AND m.policy_profile = t.profile
     JOIN sites AS s ON s.site_id = p.site_id
-    JOIN students AS st ON st.student_id = p.student_id
-    WHERE p.site_id = number AND is_rostered(p.student_id)
-      AND NOT consent_holds(p.student_id, 2::smallint, m.policy_profile, p.meeting_start)
-    ORDER BY p.meeting_start, st.pseudonym;
+    WHERE NOT t.times @> p.meeting_start
+    ORDER BY p.meeting_start, t.pseudonym;
     GET DIAGNOSTICS n = ROW_COUNT;
     PERFORM audit_append('consent gaps', 'site', consent_gaps.site, reason, n);
 END
@@ -241,7 +265,8 @@ COMMENT ON FUNCTION consent_gaps IS
     'Lessons linked to a rostered student without consent; must be none. Needs a reason, writes the audit';
 
 REVOKE EXECUTE ON FUNCTION
-    consent_holds(bigint, smallint, text, timestamptz), is_rostered(bigint), seats_were_sure(bigint),
+    consent_times(bigint, smallint, text), consent_holds(bigint, smallint, text, timestamptz),
+    is_rostered(bigint), seats_were_sure(bigint),
     require_site(text), student_lessons(bigint, date, date),
     student_history(uuid, date, date, text), student_drops(text, date, text),
     class_students(text, text, text), consent_gaps(text, text) FROM PUBLIC;
