@@ -106,8 +106,9 @@ def _hour(row: Row) -> str:
 
 
 def _table(rows: list[Row], withheld: set[tuple[int, int]]) -> Table:
-    """A row an hour, a column a weekday; the lessons behind each stand in the map."""
-    days, hours = _axes(rows)
+    """A row an hour that has lessons, a column a weekday; how many lessons stands in the map."""
+    days, _ = _axes(rows)
+    hours = sorted({row["local_hour"] for row in rows})
     at = {
         (row["weekday"], row["local_hour"]): row["attention"]
         for row in rows

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, text
 
 from aggregator.reports.document import Section
 from aggregator.reports.figures.changes import LEAST_PERIODS, LEAST_POINTS, MOST_PERIODS
+from aggregator.reports.figures.wording import count
 from schemas.policy import PROFILES
 from schemas.site import Site
 
@@ -19,7 +20,6 @@ VERSIONS: Final = text(
     WHERE score_version = ANY(:versions) ORDER BY score_version
     """
 )
-_SUMMARIES_DAYS: Final = 400  # HISTORY: retention of lessons
 
 
 def method_section(
@@ -87,11 +87,11 @@ def privacy_section(site: Site) -> Section:
         paragraphs=(
             f"This site works under the profile {rules.profile} "
             f"({PROFILES[rules.profile].summary}). {students} {faces}",
-            f"A figure of a group is shown only if {rules.k} students or more stand behind it; "
-            "where a total would give a small group away, further figures are withheld.",
+            f"A figure of a group is shown only if {count(rules.k, 'student')} or more stand "
+            "behind it; where a total would give a small group away, further figures are withheld.",
             "No picture or film is stored. Windows of ten seconds are kept for "
             f"{site.retention.windows_days} days, minutes of single students for "
-            f"{site.retention.student_minutes_days} days, lessons for {_SUMMARIES_DAYS} days.",
+            f"{site.retention.student_minutes_days} days, lessons for {site.retention.lessons_days} days.",
             "Nothing in this report is fit to judge or grade a student or a teacher. Whoever has "
             "questions, objects, or wants data erased asks the school's data protection contact.",
         ),
