@@ -106,7 +106,7 @@ def test_rows_come_as_they_are_made(facepose):
     ("statement", "told"),
     [
         ("SELECT *\nFROM v_leson", "line 2: FROM v_leson\n             ^\ndid you mean v_lessons"),
-        ("SELECT atention FROM v_lessons", "did you mean attention"),
+        ("SELECT attenti0n FROM v_lessons", "did you mean attention"),
         ("SELECT class FORM v_lessons", 'syntax error at or near "v_lessons"\nline 1: '),
         ("SELECT * FROM students", "permission denied for table students\n`facepose sql` reads"),
         ("SELECT * FROM vault.identities", "permission denied"),

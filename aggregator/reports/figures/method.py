@@ -91,7 +91,8 @@ def privacy_section(site: Site) -> Section:
             "behind it; where a total would give a small group away, further figures are withheld.",
             "No picture or film is stored. Windows of ten seconds are kept for "
             f"{site.retention.windows_days} days, minutes of single students for "
-            f"{site.retention.student_minutes_days} days, lessons for {site.retention.lessons_days} days.",
+            f"{site.retention.student_minutes_days} days, lessons for "
+            f"{site.retention.lessons_days} days.",
             "Nothing in this report is fit to judge or grade a student or a teacher. Whoever has "
             "questions, objects, or wants data erased asks the school's data protection contact.",
         ),
