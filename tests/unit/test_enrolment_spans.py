@@ -58,6 +58,6 @@ def test_a_span_is_the_same_as_a_range_of_the_database(span):
 
 def test_classes_get_ids_of_the_site_files_kind():
     assert slug_of("4A") == "4a"
-    assert slug_of("  Mathématiques  / classe 2 ") == "mathematiques-classe-2"
+    assert slug_of("  Français  / 5e B ") == "francais-5e-b"
     assert slug_of("--") == slug_of("数学") == ""
     assert len(slug_of("x" * 200)) == 63
