@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from aggregator.baselines import DROPS, WeekLesson, baseline, has_dropped, insert_summaries
+from aggregator import baselines
+from aggregator.baselines import DROPS, WeekLesson, baseline, has_dropped
 from schemas.database import create_engine, upgrade
 from schemas.partitions import PartitionKeeper
 from tests.integration.fresh_database import fresh_database
@@ -17,6 +18,20 @@ from tests.integration.fresh_database import fresh_database
 NOW = dt.datetime(2026, 11, 22, 9, 0, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
 BASE = [72, 68, 75, 70, 66, 74]
+SCHOOL = text(
+    """
+    INSERT INTO orgs (org_id, slug, name, policy_profile) VALUES (1, 'o', 'O', 'demo');
+    INSERT INTO sites (site_id, org_id, slug, name, tz, per_student, expression, k)
+    VALUES (1, 1, 's', 'S', 'UTC', true, true, 1);
+    INSERT INTO rooms (room_id, site_id, slug, name) VALUES (1, 1, 'r', 'R');
+    """
+)
+MEETING = text(
+    """
+    INSERT INTO meetings (meeting_id, room_id, site_id, policy_profile, identity_mode, source_key)
+    VALUES (:meeting_id, 1, 1, 'demo', 1, CAST(:meeting_id AS text)) ON CONFLICT DO NOTHING
+    """
+)
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +42,7 @@ def migrated(postgres_server: str) -> Iterator[Engine]:
         with engine.begin() as connection:
             times = [NOW - n * 20 * DAY for n in range(6)]
             PartitionKeeper().cover(connection, times)
+            connection.execute(SCHOOL)
         yield engine
         engine.dispose()
 
@@ -67,6 +83,12 @@ def summary(days_ago: float, score: float | None, student: int | None = 1, **cha
         "model_version": "m1",
     }
     return {**values, **changes}
+
+
+def insert_summaries(connection: Connection, rows: list[dict[str, object]]) -> None:
+    """Rows of students, behind their meetings'."""
+    connection.execute(MEETING, [{"meeting_id": row["meeting_id"]} for row in rows])
+    baselines.insert_summaries(connection, rows)
 
 
 def stored(connection: Connection, days_ago: float = 0.0, student: int = 1, version: int = 1):

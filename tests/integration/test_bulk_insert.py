@@ -114,6 +114,17 @@ def places_of(connection):
 def test_every_value_arrives_as_it_would_alone_and_a_second_time_changes_nothing(connection):
     places = places_of(connection)
     assert set(ROWS) == set(BULKY)
+    for meeting_id in {row.meeting_id for rows in ROWS.values() for row in rows}:
+        connection.execute(
+            insert(tables.meetings).values(
+                meeting_id=meeting_id,
+                room_id=places.room("room-1"),
+                site_id=places.site_id,
+                policy_profile="demo",
+                identity_mode=1,
+                source_key=str(meeting_id),
+            )
+        )
     for table, rows in ROWS.items():
         connection.execute(insert(table), [column_values(row, places) for row in rows])
         alone = connection.execute(select(table)).all()
