@@ -17,7 +17,9 @@ from aggregator.score import Floats, Ints
 from aggregator.seats import SeatBook
 from aggregator.tracking import NS, Tracker
 from aggregator.views import Views, joined, views_of_faces
-from schemas.messages import CameraPlan, Direction, Face, FrameFaces, Point
+from schemas.messages import Face, FrameFaces
+from schemas.room_plan import CameraPlan, Direction
+from schemas.wire_types import Point
 
 
 class Sighting(msgspec.Struct, frozen=True, kw_only=True):

@@ -31,7 +31,7 @@ from aggregator.score import (
     orientation,
 )
 from aggregator.views import Views, joined, medians, views_of_samples
-from schemas.messages import Direction
+from schemas.room_plan import Direction
 
 NS: Final = 1_000_000_000
 _NEVER: Final = -1

@@ -30,7 +30,8 @@ from aggregator.score import EXAM, Reason, is_scored
 from aggregator.students import student_id, student_rows
 from aggregator.timetable import Planned
 from aggregator.windows import MinuteSums, WindowSums
-from schemas.messages import RecordedMeeting, RoomPlan
+from schemas.messages import RoomPlan
+from schemas.room_plan import RecordedMeeting
 
 MINUTE_S = 60
 Sightings = Mapping[str, Sequence[Sighting]]  # by place, over all cameras

@@ -8,7 +8,8 @@ from aggregator.calibration.in_force import front_directions
 from aggregator.cameras import CameraState, Sighting
 from aggregator.claims import Sight
 from aggregator.room_state import RoomState
-from schemas.messages import CameraPlan, FrameFaces, RoomPlan
+from schemas.messages import FrameFaces, RoomPlan
+from schemas.room_plan import CameraPlan
 
 
 def look(

@@ -15,7 +15,7 @@ import numpy as np
 
 from aggregator.claims import UNLOCK_S, Claim
 from aggregator.tracking import NS, Track, solve
-from schemas.messages import Point
+from schemas.wire_types import Point
 
 REJOIN_SIZES: Final = 1.2  # face sizes between a lost face and the one that takes over
 REJOIN_RIPE_SIZES: Final = 2.5  # the same when the newcomer has stayed long enough for a new place

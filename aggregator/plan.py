@@ -7,14 +7,14 @@ from collections.abc import Mapping
 import msgspec
 
 from aggregator.errors import UnknownPlaceError
-from schemas.messages import (
+from schemas.messages import RoomPlan
+from schemas.room_plan import (
     CameraPlan,
     DatedSeats,
     Direction,
     Lesson,
     Occurrence,
     RecordedMeeting,
-    RoomPlan,
     Seating,
     SeatPlan,
 )

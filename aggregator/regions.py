@@ -14,7 +14,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.messages import Point, SeatPlan
+from schemas.room_plan import SeatPlan
+from schemas.wire_types import Point
 
 _REMEMBERED: Final = 1024  # plans; a process holds some hundred cameras
 

@@ -57,10 +57,7 @@ from aggregator.room_state import SNAPSHOT_VERSION, RoomState, pack, unpack
 from aggregator.rows import Rows, is_per_student
 from aggregator.seat_plans import plan_in_force
 from aggregator.timetable import Timetable
-from schemas.messages import (
-    RoomMessage,
-    RoomPlan,
-)
+from schemas.messages import RoomMessage, RoomPlan
 
 QUIET_S: Final = 120  # a longer hole in the log is not walked second by second
 

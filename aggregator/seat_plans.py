@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from schemas.messages import CameraPlan, RoomPlan
+from schemas.messages import RoomPlan
+from schemas.room_plan import CameraPlan
 
 _BLOCK_S: Final = 900  # no zone's day begins in the middle of a quarter of an hour
 

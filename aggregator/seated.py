@@ -19,8 +19,8 @@ from sqlalchemy import Connection, Engine, text
 
 from schemas.consents import who_may_consent
 from schemas.database import connect
-from schemas.messages import SeatedStudent
 from schemas.policy import PolicyRules
+from schemas.room_plan import SeatedStudent
 from schemas.site import Site
 
 READ_EVERY_S: Final = 60.0

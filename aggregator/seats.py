@@ -21,7 +21,7 @@ import numpy as np
 from aggregator.claims import NO_TRACK, UNLOCK_S, Claim, Sight
 from aggregator.regions import Region, Regions, regions_of
 from aggregator.tracking import NS, Track, solve
-from schemas.messages import SeatPlan
+from schemas.room_plan import SeatPlan
 
 STAY_S: Final = 10  # what counts as having stayed, of which
 MIN_INSIDE_S: Final = 6

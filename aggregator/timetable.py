@@ -16,7 +16,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from aggregator.meetings import iso_utc
-from schemas.messages import Lesson, Occurrence, RoomPlan
+from schemas.messages import RoomPlan
+from schemas.room_plan import Lesson, Occurrence
 
 DAYS_AHEAD: Final = 400  # that far a hole in the log is searched for its next lesson
 

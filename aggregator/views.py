@@ -14,7 +14,8 @@ from typing import Final
 import numpy as np
 
 from aggregator.score import MIN_FUSED_QUALITY, Bools, Floats, Ints, quality, wrap_deg
-from schemas.messages import Direction, Face
+from schemas.messages import Face
+from schemas.room_plan import Direction
 
 MAX_EAR: Final = 2.0
 _NO_EYES: Final = (np.nan, np.nan)

@@ -10,7 +10,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal, Protocol, cast
 
-from schemas.messages import MAX_FACES, Box, Face, Frame, FrameFaces
+from schemas.messages import MAX_FACES, Face, Frame, FrameFaces
+from schemas.wire_types import Box
 
 MAX_REASON_CHARS: Final = 500
 

@@ -15,7 +15,8 @@ from aggregator.calibration.state import (
 )
 from aggregator.calibration.telling import untold
 from aggregator.rows import Rows
-from schemas.messages import CalibrationSet, CameraPlan, Direction, RoomPlan, SeatDirection
+from schemas.messages import CalibrationSet, RoomPlan
+from schemas.room_plan import CameraPlan, Direction, SeatDirection
 
 
 def apply_commands(

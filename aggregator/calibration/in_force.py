@@ -11,7 +11,7 @@ from aggregator.calibration.state import (
     SeatCalibration,
     direction_of,
 )
-from schemas.messages import CameraPlan, Direction
+from schemas.room_plan import CameraPlan, Direction
 
 _NOTHING: Final = SeatCalibration()
 

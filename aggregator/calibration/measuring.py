@@ -33,7 +33,8 @@ from aggregator.calibration.state import (
 from aggregator.calibration.telling import untold
 from aggregator.people import Meeting
 from aggregator.rows import Rows
-from schemas.messages import CameraPlan, Direction, RoomPlan
+from schemas.messages import RoomPlan
+from schemas.room_plan import CameraPlan, Direction
 
 MIN_LESSONS: Final = 3
 MAX_LESSONS: Final = 6

@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import Range
 from aggregator.reference import Places
 from aggregator.row_values import utc
 from aggregator.rows import CalibrationRow
-from schemas.messages import Direction, StoredDirection
+from schemas.room_plan import Direction, StoredDirection
 from schemas.tables import calibrations, cameras, seats
 
 _log = structlog.get_logger(__name__)

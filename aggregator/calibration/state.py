@@ -10,7 +10,8 @@ import msgspec
 from aggregator.calibration.looks import LessonLooks, Looks
 from aggregator.calibration.modes import Mode
 from aggregator.calibration.plane import Point, polygon_centre
-from schemas.messages import CalibrationSet, CameraPlan, Direction
+from schemas.messages import CalibrationSet
+from schemas.room_plan import CameraPlan, Direction
 
 CAMERA: Final = ""  # the label of the whole camera, and of places without one
 MAX_CAMERA_SEATS: Final = 512

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aggregator.calibration.state import CameraCalibration, Known, is_from_site_file
 from aggregator.rows import CalibrationRow, Rows
-from schemas.messages import CameraPlan
+from schemas.room_plan import CameraPlan
 
 
 def untold(known: CameraCalibration, camera: CameraPlan, room: str, second: int) -> Rows:

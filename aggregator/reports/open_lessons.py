@@ -25,7 +25,7 @@ from aggregator.timetable import Planned, Timetable
 from schemas.calendars.events import read_events
 from schemas.calendars.lessons import CalendarLessons, lessons_of, merged
 from schemas.errors import CalendarError
-from schemas.messages import Occurrence
+from schemas.room_plan import Occurrence
 from schemas.site import Room, Site
 from schemas.site_reports import ReportDefinition
 

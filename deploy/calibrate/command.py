@@ -20,14 +20,8 @@ from deploy.calibrate.shown import show, site_file_block
 from schemas.database import connect as connect_database
 from schemas.database import create_engine
 from schemas.errors import MessageError
-from schemas.messages import (
-    CalibrationSet,
-    FrameFaces,
-    SeatDirection,
-    SeatPlan,
-    decode_room_message,
-    encode,
-)
+from schemas.messages import CalibrationSet, FrameFaces, decode_room_message, encode
+from schemas.room_plan import SeatDirection, SeatPlan
 from schemas.settings import Settings
 from schemas.site import Camera, Room, Site
 from schemas.streams import faces_stream

@@ -10,7 +10,8 @@ from typing import Final
 
 from aggregator.calibration.angles import distance_deg, middle_yaw_deg, wrapped_deg
 from aggregator.regions import Regions
-from schemas.messages import Face, FrameFaces, SeatPlan
+from schemas.messages import Face, FrameFaces
+from schemas.room_plan import SeatPlan
 
 MIN_FACES: Final = 10
 MAX_SPREAD_DEG: Final = 10.0

@@ -19,7 +19,7 @@ import numpy as np
 
 from aggregator.cells import Cell, FaceSample, Gaze
 from deploy.simulator.truth import Truth, read_truth
-from schemas.messages import Direction
+from schemas.room_plan import Direction
 
 NS: Final = 1_000_000_000
 EAR_OPEN: Final = 0.30

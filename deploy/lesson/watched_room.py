@@ -19,7 +19,8 @@ from aggregator.room import Room
 from aggregator.rows import Rows
 from aggregator.seat_change import seat_of_key
 from deploy.lesson.matching import People
-from schemas.messages import Box, FrameFaces, RoomMessage, RoomPlan
+from schemas.messages import FrameFaces, RoomMessage, RoomPlan
+from schemas.wire_types import Box
 
 NOBODY: Final = -1
 _Key = tuple[str, Box]  # camera and box: to .01 px, so no other face of these seconds has it

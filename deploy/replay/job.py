@@ -31,7 +31,8 @@ from ingest.errors import ReplayStoppedError
 from ingest.recording.replay import Replay, ReplayProgress
 from ingest.recording.run_log import Run
 from schemas.database import connect, create_engine, require_migrated
-from schemas.messages import RoomPlan, SeatedStudent, StoredDirection, encode
+from schemas.messages import RoomPlan, encode
+from schemas.room_plan import SeatedStudent, StoredDirection
 from schemas.site import Site
 from schemas.streams import faces_stream
 from schemas.sync import mask_bits

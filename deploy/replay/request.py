@@ -11,7 +11,7 @@ from pathlib import Path
 from deploy.replay.errors import ReplayRequestError
 from ingest.recording.recorded_films import RecordedCamera, length_ns
 from ingest.stream.timestamps import NS
-from schemas.messages import RecordedMeeting
+from schemas.room_plan import RecordedMeeting
 from schemas.site import Camera, Room, Site
 
 

@@ -11,7 +11,8 @@ import msgspec
 from aggregator.identity import learn_places
 from aggregator.proposals import Proposals, ProposedSeat
 from aggregator.room_state import RoomState
-from schemas.messages import Point, RoomPlan
+from schemas.messages import RoomPlan
+from schemas.wire_types import Point
 
 REACH_SIZES: Final = 1.2  # face sizes from a seat's middle to its region's edge
 _LEAST: Final = 0.002  # of the picture

@@ -16,7 +16,7 @@ import structlog
 from schemas.calendars.events import CalendarEvents, read_events
 from schemas.calendars.lessons import CalendarLessons, lessons_of, merged, planned_days
 from schemas.errors import CalendarError
-from schemas.messages import Occurrence
+from schemas.room_plan import Occurrence
 from schemas.site import CalendarFile, Site
 
 LOOK_EVERY_S: Final = 5.0

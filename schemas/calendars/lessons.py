@@ -13,7 +13,7 @@ from schemas.calendars.events import CalendarEvents, read_events
 from schemas.calendars.instances import Instance, instances
 from schemas.calendars.rules import Budget
 from schemas.errors import CalendarError
-from schemas.messages import Occurrence
+from schemas.room_plan import Occurrence
 from schemas.site import CalendarFile, Site
 
 BEFORE_S: Final = 86_400

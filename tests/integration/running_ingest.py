@@ -18,13 +18,7 @@ from ingest.camera_report import CameraReport
 from ingest.camera_spec import spec_of
 from ingest.groups.group import CameraGroup, open_group
 from ingest.groups.protocol import Order
-from schemas.messages import (
-    CameraStatus,
-    Frame,
-    RoomMessage,
-    decode_frame,
-    decode_room_message,
-)
+from schemas.messages import CameraStatus, Frame, RoomMessage, decode_frame, decode_room_message
 from schemas.settings import Settings
 from schemas.site import Site
 from schemas.site_file import parse_site

@@ -20,7 +20,7 @@ from deploy.safeguards.erasure import ErasureError, Receipt, erase, erase_again
 from deploy.safeguards.student_choice import Chosen
 from schemas import tables
 from schemas.consents import Word, record
-from schemas.messages import SeatedStudent
+from schemas.room_plan import SeatedStudent
 from schemas.vault import Vault
 from tests.integration.fresh_database import fresh_database
 from tests.integration.guarded_school import MONDAY, SITE, GuardedSchool, Lesson, day

@@ -17,7 +17,8 @@ from aggregator.runner import build_aggregator
 from deploy.activity_command import parse_time, say_activity, show_activity
 from schemas.calendars.book import CalendarBook
 from schemas.errors import SettingsError
-from schemas.messages import Occurrence, RoomPlan, Tick, decode_room_message
+from schemas.messages import RoomPlan, Tick, decode_room_message
+from schemas.room_plan import Occurrence
 from schemas.settings import Settings
 from schemas.site import Site
 from schemas.sync import sync_site

@@ -25,8 +25,9 @@ from deploy.simulator.course import course
 from deploy.simulator.head import rotation
 from deploy.simulator.scene import Camera, Room, calibration_deg, seen_pose
 from deploy.simulator.script import FPS, Lesson, write_lesson
-from schemas.messages import CameraPlan, RoomPlan, SeatPlan
+from schemas.messages import RoomPlan
 from schemas.policy import resolve
+from schemas.room_plan import CameraPlan, SeatPlan
 
 START_S = 1_795_000_200
 DAY_S = 86_400

@@ -11,7 +11,8 @@ from aggregator.calibration.state import CalibrationState
 from aggregator.lesson import open_meeting
 from aggregator.people import Meeting
 from aggregator.rows import CalibrationRow, EventRow, Rows
-from schemas.messages import CameraPlan, RoomPlan
+from schemas.messages import RoomPlan
+from schemas.room_plan import CameraPlan
 from tests.unit.room_log import START, plan
 
 Pose = tuple[float, float]

@@ -5,19 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 
-from schemas.messages import (
-    CameraPlan,
-    CameraStatus,
-    Direction,
-    EndOfStream,
-    Face,
-    FrameFaces,
-    Lesson,
-    RoomMessage,
-    RoomPlan,
-    SeatPlan,
-)
+from schemas.messages import CameraStatus, EndOfStream, Face, FrameFaces, RoomMessage, RoomPlan
 from schemas.policy import PolicyRules, resolve
+from schemas.room_plan import CameraPlan, Direction, Lesson, SeatPlan
 
 NS = 1_000_000_000
 START = 1_795_000_200  # a multiple of 60

@@ -8,7 +8,8 @@ import pytest
 from aggregator.activities import Said
 from aggregator.room import Room
 from aggregator.rows import AttentionWindowRow, MeetingActivityRow, MeetingRow, MeetingSummaryRow
-from schemas.messages import ActivityChange, Occurrence, Tick
+from schemas.messages import ActivityChange, Tick
+from schemas.room_plan import Occurrence
 from tests.unit.room_log import (
     NS,
     START,

@@ -15,15 +15,8 @@ from aggregator.rows import (
     ParticipationSummaryRow,
 )
 from aggregator.score import Reason
-from schemas.messages import (
-    ActivityChange,
-    CalibrationSet,
-    Direction,
-    EndOfStream,
-    RecordedMeeting,
-    SeatDirection,
-    StoredDirection,
-)
+from schemas.messages import ActivityChange, CalibrationSet, EndOfStream
+from schemas.room_plan import Direction, RecordedMeeting, SeatDirection, StoredDirection
 from tests.unit.calibrated_class import true_front
 from tests.unit.room_log import NS, START, centre, entries, face, frame, plan
 

@@ -9,15 +9,9 @@ from aggregator.calibration.in_force import front_directions
 from aggregator.calibration.measuring import is_plausible
 from aggregator.calibration.state import CalibrationState
 from aggregator.room_state import RoomState, pack, unpack
-from schemas.messages import (
-    CalibrationSet,
-    CameraPlan,
-    Direction,
-    SeatDirection,
-    SeatPlan,
-    StoredDirection,
-)
+from schemas.messages import CalibrationSet
 from schemas.policy import resolve
+from schemas.room_plan import CameraPlan, Direction, SeatDirection, SeatPlan, StoredDirection
 from tests.unit.calibrated_class import CAMERA, CalibratedClass
 from tests.unit.room_log import NS, START, plan, square
 

@@ -13,7 +13,8 @@ from aggregator.cells import Gaze, cells_of_second
 from aggregator.eyes import EyeMemory, judge_eyes
 from aggregator.score import MIN_FUSED_QUALITY, closed_threshold, eye_factor, quality
 from aggregator.views import joined, medians, views_of_faces
-from schemas.messages import Direction, Face
+from schemas.messages import Face
+from schemas.room_plan import Direction
 
 NS = 1_000_000_000
 FRONT = Direction(yaw_deg=5.0, pitch_deg=-4.0)

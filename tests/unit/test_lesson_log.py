@@ -12,8 +12,9 @@ from deploy.lesson.log import NS, CameraAnswers, write_log
 from deploy.lesson.log_tap import TappedProcesses
 from deploy.lesson.noise_model import load_noise
 from deploy.simulator.undrawn import Undrawn
-from schemas.messages import CameraPlan, CameraStatus, EndOfStream, FrameFaces, RoomPlan, Tick
+from schemas.messages import CameraStatus, EndOfStream, FrameFaces, RoomPlan, Tick
 from schemas.policy import resolve
+from schemas.room_plan import CameraPlan
 from workers.geometry.canonical_mesh import load_canonical_mesh
 
 START_NS = 1_772_436_600 * NS

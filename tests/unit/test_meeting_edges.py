@@ -18,7 +18,8 @@ from aggregator.rows import (
     ParticipationSummaryRow,
 )
 from aggregator.score import Reason
-from schemas.messages import Lesson, Occurrence, Tick
+from schemas.messages import Tick
+from schemas.room_plan import Lesson, Occurrence
 from tests.unit.room_log import (
     NS,
     START,

@@ -23,8 +23,9 @@ from aggregator.rows import (
     is_per_student,
 )
 from aggregator.score import Reason
-from schemas.messages import ActivityChange, Lesson, Tick
+from schemas.messages import ActivityChange, Tick
 from schemas.policy import resolve
+from schemas.room_plan import Lesson
 from tests.unit.room_log import (
     NS,
     START,

@@ -19,7 +19,8 @@ from aggregator.rows import (
     ParticipationSummaryRow,
     Rows,
 )
-from schemas.messages import CameraStatus, EndOfStream, FrameFaces, RecordedMeeting, RoomMessage
+from schemas.messages import CameraStatus, EndOfStream, FrameFaces, RoomMessage
+from schemas.room_plan import RecordedMeeting
 from schemas.site import Site
 from schemas.site_retention import Retention
 from tests.unit import room_log

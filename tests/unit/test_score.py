@@ -23,7 +23,7 @@ from aggregator.score import (
     wrap_deg,
 )
 from aggregator.windows import Display, State, Sums, WindowSums, class_score
-from schemas.messages import Direction
+from schemas.room_plan import Direction
 
 NS = 1_000_000_000
 CAL = Direction(yaw_deg=12.0, pitch_deg=-4.0)

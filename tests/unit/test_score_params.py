@@ -6,7 +6,7 @@ import pytest
 from aggregator.errors import ScoreParamsError
 from aggregator.score import PARAMS, attention, is_scored, orientation
 from aggregator.score_params import AS_1, changes_geometry, params_from
-from schemas.messages import Direction
+from schemas.room_plan import Direction
 from schemas.score_versions import params_sha256
 
 

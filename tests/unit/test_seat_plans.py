@@ -9,7 +9,7 @@ from msgspec import structs
 from aggregator.room import Room
 from aggregator.rows import ParticipationRow
 from aggregator.seat_plans import local_day, plan_in_force
-from schemas.messages import DatedSeats, SeatPlan
+from schemas.room_plan import DatedSeats, SeatPlan
 from tests.unit import room_log
 from tests.unit.room_log import FRONT, centre, classroom, entries, plan, square, timed_log
 

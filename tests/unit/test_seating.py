@@ -17,7 +17,7 @@ from deploy.seating.drawing import write_drawing
 from deploy.seating.found import CameraSeats, RoomSeat, outlined
 from deploy.seats_app import seats_app
 from schemas.errors import SettingsError, SiteFileError
-from schemas.messages import SeatPlan
+from schemas.room_plan import SeatPlan
 from schemas.site import Camera
 
 SEATS = [ProposedSeat(f"A{n + 1}", x=0.1 + 0.09 * n, y=0.5, w=0.04, h=0.08, taken=3 - n % 2)

@@ -9,7 +9,7 @@ from aggregator.places import PlaceBook
 from aggregator.regions import Region
 from aggregator.seats import SeatBook
 from aggregator.tracking import NS, Tracker
-from schemas.messages import SeatPlan
+from schemas.room_plan import SeatPlan
 from tests.unit.room_log import HEIGHT, WIDTH, face, square
 
 SEATS = (

@@ -12,8 +12,9 @@ from aggregator.plan import says_the_same
 from aggregator.room import Room
 from aggregator.rows import ParticipationRow, ParticipationSummaryRow, StudentRow
 from aggregator.students import seating_in_force
-from schemas.messages import Lesson, SeatedStudent, Seating, Tick
+from schemas.messages import Tick
 from schemas.policy import resolve
+from schemas.room_plan import Lesson, SeatedStudent, Seating
 from tests.unit.room_log import START, classroom, entries, plan, timed_log
 
 ZONE = ZoneInfo("Europe/Amsterdam")

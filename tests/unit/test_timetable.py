@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from aggregator.timetable import Timetable
-from schemas.messages import Lesson, Occurrence
+from schemas.room_plan import Lesson, Occurrence
 from tests.unit import room_log
 
 DAILY = tuple(range(7))
