@@ -1,7 +1,6 @@
 """Rosters in the tables: what an import changes, what it keeps, and that it does so once."""
 
 import datetime as dt
-from pathlib import Path
 
 import pytest
 
@@ -10,31 +9,16 @@ from schemas.errors import SettingsError
 from schemas.rosters.mistakes import RosterError
 from schemas.sync import sync_site
 from schemas.vault import Vault
-from tests.integration.fresh_database import fresh_database
-from tests.integration.rostered_school import KEY, NOON, SINCE, RosteredSchool, a_site
+from tests.integration.rostered_school import KEY, NOON, SINCE, a_site
 from tests.made_rosters import a_class, a_delta, a_roster, enrolment, role, student
 
 TERM = ("2026-09-01", "2027-07-01")
 LATER = NOON + dt.timedelta(days=30)
 
 
-@pytest.fixture(scope="module")
-def migrated(postgres_server):
-    """A synced database to copy: migrating one for each test would take longer than they do."""
-    with fresh_database(postgres_server) as url:
-        RosteredSchool(url, Path()).engine.dispose()
-        yield url
-
-
 @pytest.fixture
-def database_url(postgres_server, migrated):
-    with fresh_database(postgres_server, like=migrated) as url:
-        yield url
-
-
-@pytest.fixture
-def school(database_url, tmp_path):
-    return RosteredSchool(database_url, tmp_path)
+def school(rostered_school):
+    return rostered_school
 
 
 @pytest.mark.parametrize("version", ["1.1", "1.2"])

@@ -1,12 +1,8 @@
 """Seating plans in the tables: the newest plan holds from its first day, the past stays."""
 
-from pathlib import Path
-
 import pytest
 
 from schemas.rosters.mistakes import RosterError
-from tests.integration.fresh_database import fresh_database
-from tests.integration.rostered_school import RosteredSchool
 from tests.made_rosters import a_roster
 
 SEATED = (
@@ -15,25 +11,10 @@ SEATED = (
 )
 
 
-@pytest.fixture(scope="module")
-def migrated(postgres_server):
-    """A synced database to copy: migrating one for each test would take longer than they do."""
-    with fresh_database(postgres_server) as url:
-        RosteredSchool(url, Path()).engine.dispose()
-        yield url
-
-
 @pytest.fixture
-def database_url(postgres_server, migrated):
-    with fresh_database(postgres_server, like=migrated) as url:
-        yield url
-
-
-@pytest.fixture
-def school(database_url, tmp_path):
-    made = RosteredSchool(database_url, tmp_path)
-    made.take(a_roster(classes=("4A", "5B")))
-    return made
+def school(rostered_school):
+    rostered_school.take(a_roster(classes=("4A", "5B")))
+    return rostered_school
 
 
 def seated(school):
