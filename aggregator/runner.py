@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import socket
 import threading
 import time
 import uuid
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Final
 
 import msgspec
 import structlog
@@ -19,6 +16,7 @@ from sqlalchemy import Engine
 
 from aggregator.calibration.ranges import stored_directions
 from aggregator.errors import UnknownPlaceError
+from aggregator.formula import register_formula
 from aggregator.garbage import collecting_seldom
 from aggregator.leases import LeaseKeeper
 from aggregator.loop import Aggregator
@@ -27,7 +25,6 @@ from aggregator.patience import Patience
 from aggregator.plan import build_plan
 from aggregator.recorded_run import RecordedRun
 from aggregator.reference import Places
-from aggregator.score import PARAMS, SCORE_VERSION
 from aggregator.seated import SeatedBook
 from aggregator.store import Store
 from schemas.calendars.book import CalendarBook
@@ -38,7 +35,6 @@ from schemas.database import (
     require_migrated,
 )
 from schemas.messages import RoomPlan
-from schemas.score_versions import ensure_score_version
 from schemas.settings import Settings
 from schemas.site import Room, Site
 from schemas.site_following import follow_site
@@ -48,9 +44,6 @@ from schemas.transport import Client
 from schemas.transport import connect as connect_redis
 
 _log = structlog.get_logger(__name__)
-
-SCORE_NAME: Final = "AS-1 visual orientation index"
-SCORE_SINCE: Final = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
 
 
 def run_aggregator(
@@ -179,14 +172,7 @@ def build_aggregator(
         require_migrated(connection)
         places.load(connection)
         bits = mask_bits(connection, site.site.id)
-        ensure_score_version(
-            connection,
-            SCORE_VERSION,
-            SCORE_NAME,
-            params=PARAMS,
-            code_version=code_version(),
-            effective_from=SCORE_SINCE,
-        )
+        register_formula(connection)
         connection.commit()
     rooms = _rooms(site)
     if run is not None:
@@ -225,11 +211,3 @@ def build_aggregator(
 def holder_name() -> str:
     """A name that no other process has or will have."""
     return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-
-
-def code_version() -> str:
-    """Of the installed package."""
-    try:
-        return version("facepose-classroom")
-    except PackageNotFoundError:
-        return "unknown"

@@ -16,12 +16,12 @@ from rich.console import Console
 from sqlalchemy import Engine
 
 from aggregator.errors import ScoreParamsError
+from aggregator.formula import code_version
 from aggregator.reference import Places
 from aggregator.rescoring.comparison import Comparison, compare
 from aggregator.rescoring.history import HistoryRescorer, Period, RescoreReport
 from aggregator.rescoring.recompute import Rescorer
 from aggregator.rescoring.registration import register_version
-from aggregator.runner import code_version
 from aggregator.score_params import AS_1, ScoreParams, params_from
 from deploy.progress_bar import counting
 from schemas.database import connect, create_engine, require_migrated

@@ -11,13 +11,11 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, text
 
+from aggregator.formula import register_formula
 from aggregator.history.day_curves import CURVES, SHOWN
-from aggregator.runner import SCORE_NAME, SCORE_SINCE, code_version
-from aggregator.score import PARAMS, SCORE_VERSION
 from deploy.bench.history_size import ROOMS_A_SITE, HistoryOptions
 from schemas.database import connect
 from schemas.partitions import ensure_partitions
-from schemas.score_versions import ensure_score_version
 
 ZONE: Final = ZoneInfo("Europe/Amsterdam")
 Progress = Callable[[int, int], None]
@@ -93,10 +91,7 @@ def _places(
     with connect(engine) as connection:
         begin = dt.datetime.combine(first, dt.time(), ZONE)
         ensure_partitions(connection, begin, days=(dt.datetime.now(ZONE) - begin).days + 2)
-        ensure_score_version(
-            connection, SCORE_VERSION, SCORE_NAME,
-            params=PARAMS, code_version=code_version(), effective_from=SCORE_SINCE,
-        )  # fmt: skip
+        register_formula(connection)
         values = _values(options, first, 0)
         for name in _ONCE:
             connection.execute(text(statements[name]), _used(statements[name], values))

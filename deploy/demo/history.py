@@ -21,13 +21,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from sqlalchemy import Engine, text
 
-from aggregator.runner import SCORE_NAME, SCORE_SINCE, code_version
-from aggregator.score import PARAMS, SCORE_VERSION
+from aggregator.formula import register_formula
 from deploy.demo.history_plan import CLASSES, HistoryLesson
 from deploy.demo.history_room import RUN_ID, RoomTask, play_room
 from deploy.simulator.scene import Room
 from schemas.database import connect, create_engine, upgrade
-from schemas.score_versions import ensure_score_version
 from schemas.site import Site
 from schemas.sync import sync_site
 
@@ -127,14 +125,7 @@ def prepare(options: HistoryOptions, engine: Engine, database_url: str) -> None:
     if known is None:  # a database that knows the site has its own past
         sync_site(engine, options.site, at=first)
     with connect(engine) as connection:
-        ensure_score_version(
-            connection,
-            SCORE_VERSION,
-            SCORE_NAME,
-            params=PARAMS,
-            code_version=code_version(),
-            effective_from=SCORE_SINCE,
-        )
+        register_formula(connection)
         connection.commit()
 
 

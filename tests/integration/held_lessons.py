@@ -14,18 +14,16 @@ import msgspec
 from sqlalchemy import text
 
 from aggregator import cells, score
+from aggregator.formula import register_formula
 from aggregator.leases import LeaseKeeper
 from aggregator.plan import build_plan
 from aggregator.reference import Places
 from aggregator.room import Room
 from aggregator.rows import Rows
-from aggregator.runner import SCORE_NAME, SCORE_SINCE
-from aggregator.score import PARAMS, SCORE_VERSION
 from aggregator.score_params import ScoreParams
 from aggregator.store import Store, StoredState
 from schemas.database import create_engine, upgrade
 from schemas.messages import Face, RoomPlan, Tick
-from schemas.score_versions import ensure_score_version
 from schemas.site import Site
 from schemas.sync import sync_site
 from tests.integration.running_rooms import SINCE, a_site
@@ -173,14 +171,7 @@ class HeldLessons:
         self.places = Places("school")
         with self.engine.begin() as connection:
             self.places.load(connection)
-            ensure_score_version(
-                connection,
-                SCORE_VERSION,
-                SCORE_NAME,
-                params=PARAMS,
-                code_version="test",
-                effective_from=SCORE_SINCE,
-            )
+            register_formula(connection)
         self._store = Store(self.engine, self.places)
         [self._lease] = LeaseKeeper(self.engine, "a").claim([1])
 
