@@ -1,7 +1,6 @@
 """Simulated cameras over real RTSP, read with PyAV as ingest reads them."""
 
 import asyncio
-import contextlib
 import itertools
 import os
 import signal
@@ -14,49 +13,13 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import numpy as np
 import psutil
 import pytest
 
 from deploy.simulator.rtsp_film import FilmError, load_film
-from deploy.simulator.rtsp_protocol import ProtocolError, parse_request
 from deploy.simulator.rtsp_server import RtspServer
-from deploy.simulator.rtsp_wire import TcpWire, client_port, interleaved_channel
-
-FPS = 20
-FRAMES = 30
-WIDTH, HEIGHT = 160, 96
-STRIPS = 6  # the frame's number is painted as bits
-
-
-def make_film(path: Path, codec: str = "libx264", b_frames: int = 0) -> Path:
-    """A film whose pictures tell their own number, a key picture every 10."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=FPS)
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        stream.codec_context.gop_size = 10
-        stream.codec_context.max_b_frames = b_frames
-        if codec == "libx264":
-            stream.options = {"preset": "veryfast", "sc_threshold": "0"}
-        for number in range(FRAMES):
-            frame = av.VideoFrame.from_ndarray(painted(number), format="rgb24")
-            frame.pts, frame.time_base = number, Fraction(1, FPS)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return path
-
-
-def painted(number: int) -> np.ndarray:
-    image = np.full((HEIGHT, WIDTH, 3), 30, np.uint8)
-    for bit in range(STRIPS):
-        if number >> bit & 1:
-            image[bit * 16 : bit * 16 + 16] = 220
-    return image
-
-
-def number_of(frame: av.VideoFrame) -> int:
-    rows = frame.to_ndarray(format="gray")[8::16, WIDTH // 2]
-    return sum(1 << bit for bit in range(STRIPS) if rows[bit] > 128)
+from tests.fixtures_cameras import number_of
+from tests.integration.served_film import FPS, FRAMES, make_film, serve
 
 
 @pytest.fixture(scope="module")
@@ -72,21 +35,6 @@ def read_frames(url: str, count: int) -> list[tuple[int, Fraction | None, int]]:
             stamp = None if frame.pts is None else frame.pts * frame.time_base
             rows.append((number_of(frame), stamp, time.time_ns()))
     return rows
-
-
-def serve(film: Path, client, *, mounts=("door",), **options):
-    """What `client(server)` returns, run in a thread beside a server."""
-
-    async def both():
-        server = RtspServer(dict.fromkeys(mounts, film), **options)
-        await server.start()
-        try:
-            return await client(server)
-        finally:
-            await server.stop()
-            assert server.clients == 0
-
-    return asyncio.run(both())
 
 
 def in_thread(function, *arguments):
@@ -208,127 +156,6 @@ def test_an_unknown_path_is_not_found(film):
     serve(film, client)
 
 
-async def ask(server, *lines: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, str]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", server.port, limit=65536)
-    writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
-    head = (await reader.readuntil(b"\r\n\r\n")).decode()
-    return reader, writer, head
-
-
-def test_what_a_camera_does_not_know_is_refused_in_its_own_words(film):
-    async def client(server):
-        url = server.url("door")
-        statuses = []
-        for lines in (
-            (f"OPTIONS {url} RTSP/1.0", "CSeq: 1"),
-            (f"RECORD {url} RTSP/1.0", "CSeq: 2"),
-            (f"PLAY {url} RTSP/1.0", "CSeq: 3"),
-            (f"SETUP {url}/trackID=0 RTSP/1.0", "CSeq: 4", "Transport: RTP/AVP;multicast"),
-        ):
-            _, writer, head = await ask(server, *lines)
-            statuses.append(int(head.split()[1]))
-            writer.close()
-        return statuses
-
-    assert serve(film, client) == [200, 501, 455, 461]
-
-
-@pytest.mark.parametrize("noise", [b"\x00" * 100 + b"\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n"])
-def test_noise_closes_the_connection(film, noise):
-    async def client(server):
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        writer.write(noise)
-        with contextlib.suppress(ConnectionResetError):
-            assert await reader.read() == b""
-        writer.close()
-
-    serve(film, client)
-
-
-def test_an_endless_request_is_cut_off(film):
-    async def client(server):
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        writer.write(b"OPTIONS " + b"x" * 100_000)
-        with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
-            await reader.readexactly(1)
-        writer.close()
-
-    serve(film, client)
-
-
-async def play(server) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A client that plays and has read nothing of the film."""
-    url = server.url("door")
-    setup = (f"SETUP {url}/trackID=0 RTSP/1.0", "CSeq: 1")
-    reader, writer, _ = await ask(server, *setup, "Transport: RTP/AVP/TCP;interleaved=0-1")
-    writer.write(f"PLAY {url} RTSP/1.0\r\nCSeq: 2\r\n\r\n".encode())
-    await reader.readuntil(b"\r\n\r\n")
-    return reader, writer
-
-
-async def wait_until(happened) -> None:
-    async with asyncio.timeout(30):
-        while not happened():
-            await asyncio.sleep(0.01)
-
-
-def test_a_client_that_vanishes_frees_what_it_held(film):
-    async def client(server):
-        for _ in range(5):
-            _, writer = await play(server)
-            writer.transport.abort()
-        await wait_until(lambda: server.clients == 0)
-        return asyncio.all_tasks()
-
-    assert len(serve(film, client, loop=True)) == 1
-
-
-def test_a_client_that_does_not_read_is_dropped(film, monkeypatch):
-    monkeypatch.setattr("deploy.simulator.rtsp_player.MAX_UNSENT_BYTES", 0)
-    monkeypatch.setattr(
-        TcpWire, "send", lambda wire, packets: wire._writer.write(bytes(50_000_000))
-    )
-
-    async def client(server):
-        reader, writer = await play(server)
-        reader._transport.pause_reading()
-        await wait_until(lambda: server.clients == 1)
-        await wait_until(lambda: server.clients == 0)
-        writer.transport.abort()
-
-    serve(film, client, loop=True)
-
-
-def test_teardown_ends_the_connection(film):
-    async def client(server):
-        reader, writer = await play(server)
-        writer.write(b"TEARDOWN * RTSP/1.0\r\nCSeq: 3\r\n\r\n")
-        with contextlib.suppress(ConnectionResetError):
-            while await reader.read(65536):
-                pass
-        writer.close()
-        await wait_until(lambda: server.clients == 0)
-
-    serve(film, client, loop=True)
-
-
-def test_sender_reports_carry_the_films_wall_clock(film):
-    async def client(server):
-        reader, writer = await play(server)
-        while True:
-            header = await reader.readexactly(4)
-            packet = await reader.readexactly(int.from_bytes(header[2:], "big"))
-            if header[1] == 1:
-                break
-        writer.transport.abort()
-        return packet
-
-    report = serve(film, client, loop=True)
-    assert report[1] == 200
-    seconds_since_1900 = int.from_bytes(report[8:12], "big")
-    assert abs(seconds_since_1900 - 2_208_988_800 - time.time()) < 60
-
-
 def test_a_film_that_cannot_be_served_is_explained(tmp_path):
     (tmp_path / "noise.mp4").write_bytes(b"noise" * 100)
     with pytest.raises(FilmError, match="cannot be read as a film"):
@@ -340,43 +167,6 @@ def test_a_film_that_cannot_be_served_is_explained(tmp_path):
 def test_a_film_of_another_codec_is_explained(tmp_path):
     with pytest.raises(FilmError, match=r"only H\.264"):
         load_film(make_film(tmp_path / "other.mp4", codec="mpeg4"))
-
-
-def test_requests_are_read_as_they_are_written():
-    request = parse_request(b"SETUP rtsp://h:1/room%201/cam/trackID=0 RTSP/1.0\r\nCSeq: 7\r\n\r\n")
-    assert (request.method, request.mount, request.headers["cseq"]) == ("SETUP", "room 1/cam", "7")
-    with pytest.raises(ProtocolError):
-        parse_request(b"\r\n\r\n")
-
-
-@pytest.mark.parametrize(
-    ("transport", "channel"),
-    [
-        ("RTP/AVP/TCP;unicast;interleaved=2-3", 2),
-        ("RTP/AVP;unicast;client_port=1-2,RTP/AVP/TCP", 0),
-        ("RTP/AVP/UDP;unicast", None),
-        ("RTP/AVP/TCP;interleaved=999-1000", None),
-        ("", None),
-    ],
-)
-def test_what_a_client_offers_for_tcp_is_read(transport, channel):
-    assert interleaved_channel(transport) == channel
-
-
-@pytest.mark.parametrize(
-    ("transport", "port"),
-    [
-        ("RTP/AVP;unicast;client_port=5000-5001", 5000),
-        ("RTP/AVP/UDP;unicast;client_port=5000-5001", 5000),
-        ("RTP/AVP;multicast;client_port=5000-5001", None),
-        ("RTP/AVP;unicast", None),
-        ("RTP/AVP;unicast;client_port=99999-100000", None),
-        ("RTP/AVP/TCP;unicast;interleaved=0-1", None),
-        ("", None),
-    ],
-)
-def test_what_a_client_offers_for_udp_is_read(transport, port):
-    assert client_port(transport) == port
 
 
 @pytest.fixture
