@@ -1,14 +1,10 @@
-"""The embedded servers as real processes: starts, clean stops, kills, and errors that help."""
+"""The embedded servers as real processes: starts, clean stops, kills, and who gets in."""
 
 import os
 import shutil
 import socket
 import stat
-import subprocess
-import sys
-import textwrap
 from collections.abc import Callable
-from pathlib import Path
 
 import psutil
 import psycopg
@@ -16,30 +12,15 @@ import pytest
 import redis
 
 from deploy.local import child_process
-from deploy.local import state_folder as state_folder_module
-from deploy.local.errors import (
-    AlreadyRunningError,
-    DiskFullError,
-    PortInUseError,
-    ServerStartError,
-    StateFolderError,
+from deploy.local.servers import EmbeddedPostgres
+from tests.integration.embedded_servers import (
+    AS_ROOT,
+    Server,
+    frames_valkey,
+    postgres,
+    python_process,
+    valkey,
 )
-from deploy.local.servers import EmbeddedPostgres, EmbeddedValkey, FolderLock
-
-Server = EmbeddedPostgres | EmbeddedValkey
-AS_ROOT = os.geteuid() == 0
-
-
-def postgres(folder: Path, **options) -> EmbeddedPostgres:
-    return EmbeddedPostgres(folder, durable=False, **options)
-
-
-def valkey(folder: Path, **options) -> EmbeddedValkey:
-    return EmbeddedValkey(folder, persistent=True, **options)
-
-
-def frames_valkey(folder: Path) -> EmbeddedValkey:
-    return EmbeddedValkey(folder, persistent=False)
 
 
 @pytest.fixture(params=[postgres, valkey])
@@ -175,117 +156,6 @@ def test_rows_survive_a_killed_server(state_folder):
     server.stop()
 
 
-def test_a_second_start_in_the_same_folder_is_refused(make_server, state_folder):
-    server = make_server(state_folder)
-    server.start()
-    with pytest.raises(AlreadyRunningError, match=f"process {os.getpid()}.*stop that one first"):
-        make_server(state_folder).start()
-    assert server.is_running()
-    server.stop()
-
-
-def test_two_servers_live_side_by_side_in_one_state_folder(state_folder):
-    servers = [
-        postgres(state_folder / "postgres"),
-        frames_valkey(state_folder / "frames"),
-        valkey(state_folder / "faces"),
-    ]
-    with FolderLock(state_folder):
-        assert len({server.start() for server in servers}) == 3
-        for server in servers:
-            server.stop()
-
-
-def test_the_lock_of_another_process_is_respected_until_it_dies(state_folder):
-    holder = _python(
-        """
-        from deploy.local.servers import FolderLock
-        FolderLock(folder).acquire()
-        print("ready", flush=True)
-        sys.stdin.read()
-        """,
-        state_folder,
-    )
-    assert holder.stdout.readline() == "ready\n"
-    with pytest.raises(AlreadyRunningError, match=f"process {holder.pid}"):
-        FolderLock(state_folder).acquire()
-    holder.kill()
-    holder.communicate()
-    with FolderLock(state_folder):
-        pass
-
-
-PARENT = """
-    from deploy.local.servers import EmbeddedPostgres, EmbeddedValkey
-    server = EmbeddedPostgres(folder) if kind == "postgres" else EmbeddedValkey(
-        folder, persistent=True)
-    server.start()
-    print(server.pid, flush=True)
-    sys.stdin.read()
-"""
-
-
-def test_a_killed_parent_leaves_no_server_behind(make_server, state_folder):
-    if shutil.which("setpriv") is None:
-        pytest.skip("setpriv (util-linux) is not installed: children are stopped at next start")
-    parent = _python(PARENT, state_folder, kind=make_server.__name__)
-    child = psutil.Process(int(parent.stdout.readline()))
-    parent.kill()
-    parent.communicate()
-    child.wait(20)
-    server = make_server(state_folder)
-    server.start()
-    server.stop()
-
-
-def test_an_orphan_of_a_killed_parent_is_replaced(make_server, state_folder):
-    parent = _python(PARENT, state_folder, kind=make_server.__name__, path="/nowhere")
-    if AS_ROOT and make_server is postgres:
-        parent.communicate()
-        pytest.skip("root needs setpriv for PostgreSQL, and with it there are no orphans")
-    orphan = psutil.Process(int(parent.stdout.readline()))
-    parent.kill()
-    parent.communicate()
-    assert orphan.is_running()
-    server = make_server(state_folder)
-    server.start()
-    assert not orphan.is_running()
-    server.stop()
-
-
-def test_a_stale_pid_file_that_names_a_stranger_harms_nobody(make_server, state_folder):
-    server = make_server(state_folder)
-    server.start()
-    server.stop()
-    name = "data/postmaster.pid" if make_server is postgres else "valkey.pid"
-    stranger = _python("print('here', flush=True); sys.stdin.read()", state_folder)
-    assert stranger.stdout.readline() == "here\n"
-    (state_folder / name).write_text(f"{stranger.pid}\n{state_folder}/data\n")
-    if make_server is valkey:
-        server.start()
-        server.stop()
-    else:
-        _start_despite_stranger(server)
-    assert stranger.poll() is None
-    stranger.communicate()
-
-
-def _start_despite_stranger(server: EmbeddedPostgres) -> None:
-    """PostgreSQL itself refuses while the stranger lives, which is safe; its words are shown."""
-    try:
-        server.start()
-    except ServerStartError as exc:
-        assert "postmaster.pid" in str(exc)  # noqa: PT017  (either end is right)
-    server.stop()
-
-
-def test_a_port_in_use_is_explained(make_server, state_folder):
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        port = other.getsockname()[1]
-        with pytest.raises(PortInUseError, match=f"port {port} .* choose another port"):
-            make_server(state_folder, port=port).start()
-
-
 def test_a_port_taken_since_the_last_time_is_replaced(make_server, state_folder):
     server = make_server(state_folder)
     server.start()
@@ -296,65 +166,12 @@ def test_a_port_taken_since_the_last_time_is_replaced(make_server, state_folder)
     server.stop()
 
 
-def test_a_file_in_the_place_of_the_folder_is_explained(make_server, tmp_path):
-    (tmp_path / "state").write_text("a file")
-    with pytest.raises(StateFolderError, match="choose another folder"):
-        make_server(tmp_path / "state").start()
-
-
-def test_a_folder_that_cannot_be_written_is_explained(make_server):
-    with pytest.raises(StateFolderError, match="cannot be used"):
-        make_server(Path("/proc/facepose")).start()
-
-
-def test_a_full_disk_is_explained_before_anything_is_written(
-    make_server, state_folder, monkeypatch
-):
-    usage = shutil.disk_usage("/")._replace(free=1_000_000)
-    monkeypatch.setattr(state_folder_module.shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(DiskFullError, match="is full: free some space"):
-        make_server(state_folder).start()
-
-
-def test_a_disk_that_fills_up_at_the_first_start_is_explained(tmp_path, monkeypatch):
-    mount = tmp_path / "small"
-    mount.mkdir()
-    if not AS_ROOT or _run("mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(mount)):
-        pytest.skip("needs the right to mount a small file system")
-    monkeypatch.setattr(state_folder_module, "MIN_FREE_MB", 0)
-    try:
-        with pytest.raises(DiskFullError, match="is full"):
-            postgres(mount / "state").start()
-    finally:
-        _run("umount", str(mount))
-
-
 def test_a_half_made_cluster_is_made_anew(state_folder):
     (state_folder / "data.new").mkdir(parents=True)
     (state_folder / "data.new" / "PG_VERSION").write_text("18\n")
     server = postgres(state_folder)
     server.start()
     server.stop()
-
-
-def test_a_broken_cluster_is_reported_with_the_servers_own_words(state_folder):
-    server = postgres(state_folder)
-    server.start()
-    server.stop()
-    (state_folder / "data" / "global" / "pg_control").unlink()
-    with pytest.raises(ServerStartError, match=r"did not start in [^$]*pg_control"):
-        server.start()
-
-
-def test_a_cluster_of_another_user_is_explained(state_folder):
-    if not AS_ROOT:
-        pytest.skip("only root can give files to another user")
-    server = postgres(state_folder)
-    server.start()
-    server.stop()
-    os.chown(state_folder / "data", 12345, 12345)
-    with pytest.raises(StateFolderError, match="belongs to another user"):
-        server.start()
 
 
 def test_a_normal_user_with_an_empty_home_can_start_both(tmp_path):
@@ -371,7 +188,7 @@ def test_a_normal_user_with_an_empty_home_can_start_both(tmp_path):
             server.stop()
         print("done" if os.geteuid() else "root")
     """
-    out, err = _python(code, home, as_nobody=True).communicate()
+    out, err = python_process(code, home, as_nobody=True).communicate()
     assert out == "done\n", err
 
 
@@ -393,25 +210,3 @@ def test_the_log_does_not_name_pupils_in_failed_statements(state_folder):
 def _without_messages(log: str) -> str:
     """The log without PostgreSQL's own error messages, which quote a bad value."""
     return "\n".join(line for line in log.splitlines() if "ERROR:" not in line)
-
-
-def _run(*command: str) -> int:
-    return subprocess.run(command, capture_output=True, check=False).returncode
-
-
-def _python(
-    code: str, folder: Path, *, kind: str = "", path: str | None = None, as_nobody: bool = False
-) -> subprocess.Popen[str]:
-    """A Python process with `folder` and `kind` as variables; `path` replaces PATH."""
-    head = f"import sys\nfrom pathlib import Path\nfolder, kind = Path({str(folder)!r}), {kind!r}\n"
-    environment = {"HOME": str(folder), "PYTHONPATH": str(Path(__file__).parents[2])}
-    environment["PATH"] = os.environ["PATH"] if path is None else path
-    command = [sys.executable, "-c", head + textwrap.dedent(code)]
-    return subprocess.Popen(
-        child_process.guarded(command, None, as_nobody=True) if as_nobody else command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-    )
