@@ -1,123 +1,35 @@
-"""Reports as files: every figure is there, names are no markup, the same bytes, no page wasted."""
+"""Reports as files: every figure is there, names are no markup, and the same bytes each time."""
 
 import base64
 import datetime as dt
 import hashlib
 import os
-import re
 import subprocess
 import sys
 from collections import Counter
-from functools import cache
-from html.parser import HTMLParser
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from aggregator.reports.document import Table
 from aggregator.reports.rendering import render
-from aggregator.reports.rendering.column_widths import PAPER_PT, laid_out
-from aggregator.reports.rendering.lettering import breakable, clean, on_paper
+from aggregator.reports.rendering.lettering import clean, on_paper
 from aggregator.reports.rendering.sheet import NOTHING_TO_DRAW, sheet_of
 from aggregator.reports.rendering.values import NO_EVIDENCE, WITHHELD, period_words, words_of
 from tests.unit import made_reports
-from tests.unit.printed_pages import Printed, bare
+from tests.unit.printed_pages import bare
+from tests.unit.rendered_reports import (
+    cell_words,
+    each_report,
+    files,
+    page,
+    printed,
+    report,
+    sections,
+    tables,
+)
 
-NAMES = ("weekly", "empty", "long", "troublesome")
-each_report = pytest.mark.parametrize("name", NAMES)
 ROOT = Path(__file__).parents[2]
-
-
-@cache
-def files(name):
-    return {file.name.rpartition(".")[2]: file for file in render(report(name), ["pdf", "html"])}
-
-
-@cache
-def report(name):
-    return getattr(made_reports, name)()
-
-
-@cache
-def printed(name):
-    return Printed(files(name)["pdf"].content)
-
-
-@cache
-def page(name):
-    seen = Page()
-    seen.feed(files(name)["html"].content.decode("utf-8"))
-    seen.close()
-    return seen
-
-
-class Page(HTMLParser):
-    """Elements with their attributes, and all text; tables as rows of cells."""
-
-    def __init__(self):
-        super().__init__()
-        self.elements, self.texts, self.rows, self.headings = [], [], [], []
-        self._open = None
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag == "tr":
-            self.rows.append([])
-        if tag in {"td", "th"}:
-            self.rows[-1].append("")
-        if re.fullmatch("h[1-6]", tag):
-            self.headings.append((int(tag[1]), ""))
-        self._open = tag
-
-    def handle_endtag(self, tag):
-        self._open = None
-
-    def handle_data(self, data):
-        self.texts.append(data)
-        if self._open in {"td", "th"}:
-            self.rows[-1][-1] += data
-        if self._open and re.fullmatch("h[1-6]", self._open):
-            self.headings[-1] = (self.headings[-1][0], self.headings[-1][1] + data)
-
-    @property
-    def text(self):
-        return "".join(self.texts)
-
-    def all(self, tag):
-        return [attrs for name, attrs in self.elements if name == tag]
-
-
-def sections(name):
-    made = report(name)
-    return (*made.sections, made.method, made.privacy)
-
-
-def tables(name):
-    return [table for section in sections(name) for table in section.tables]
-
-
-def cell_words(table: Table):
-    """Rows as people read them, worked out here again and in another way."""
-    for r, row in enumerate(table.rows):
-        cells = []
-        for c, (column, value) in enumerate(zip(table.columns, row, strict=True)):
-            if (r, c) in table.withheld:
-                cells.append(WITHHELD)
-            elif value is None:
-                cells.append(NO_EVIDENCE)
-            elif column.unit == "share":
-                cells.append(f"{value * 100:.{column.decimals}f}\u00a0%")
-            elif column.unit == "time":
-                moment = dt.datetime.fromisoformat(value)
-                cells.append(moment.strftime("%a\u00a0%-d\u00a0%b, %H:%M"))
-            elif column.unit == "date":
-                cells.append(dt.date.fromisoformat(value).strftime("%a\u00a0%-d\u00a0%b"))
-            elif isinstance(value, str):
-                cells.append(value)
-            else:
-                cells.append(f"{value:,.{column.decimals}f}".replace("-", "−"))
-        yield cells
 
 
 @each_report
@@ -205,71 +117,6 @@ def test_letters_that_paper_lacks_are_told_about():
     assert on_paper("Ķīna 教") == "Ķīna \ufffd"
 
 
-@each_report
-def test_pdf_is_tagged_and_says_its_language_and_title(name):
-    seen = printed(name)
-    assert seen.tagged
-    assert seen.language == "en"
-    assert bare(on_paper(report(name).title)) in bare(seen.title)
-    kinds = [tag.kind for tags in seen.tags for tag in tags]
-    assert kinds.count("H1") == len(sections(name)) + 1  # and "In short"
-    assert kinds.count("Figure") == len(page(name).all("img"))
-    alts = [tag.alt for tags in seen.tags for tag in tags if tag.kind == "Figure"]
-    assert [bare(alt) for alt in alts] == [bare(image["alt"]) for image in page(name).all("img")]
-    filled = [table for table in tables(name) if table.rows]
-    assert kinds.count("TH") >= sum(len(table.columns) for table in filled)
-
-
-@each_report
-def test_reports_have_no_page_too_many(name):
-    most = {"weekly": 4, "empty": 1, "long": 7, "troublesome": 5}[name]
-    assert len(printed(name).texts) <= most
-    for i, text in enumerate(printed(name).texts):
-        assert f"page{i + 1}of{len(printed(name).texts)}" in text
-        pictured = any(tag.kind == "Figure" for tag in printed(name).tags[i])
-        assert pictured or len(_content(text)) > 120  # nothing stands alone on a page
-
-
-def _content(text):
-    """A page without its footer and header."""
-    footer = re.escape(bare("FacePose Classroom · policy profile")) + r".*?page\d+of\d+"
-    return re.sub(footer, "", text)
-
-
-@each_report
-def test_no_heading_no_title_and_no_header_of_a_table_stands_at_the_end_of_a_page(name):
-    for tags in printed(name).tags:
-        kinds = [tag.kind for tag in tags if tag.kind != "Span"]
-        assert kinds[-1] not in {"H1", "Caption", "TH", "THead"}
-
-
-def test_the_header_of_a_table_stands_on_each_of_its_pages():
-    table = report("long").sections[1].tables[0]
-    places = [
-        i
-        for i, tags in enumerate(printed("long").tags)
-        if sum(tag.kind == "TR" for tag in tags) > 20
-    ]
-    assert len(places) == 2
-    for i in places:
-        for column in table.columns:
-            for word in column.title.split():
-                assert word in printed("long").texts[i]
-
-
-def test_privacy_stands_at_the_end():
-    for name in ("weekly", "long"):
-        last = _content(printed(name).texts[-1])
-        assert bare(report(name).privacy.heading) in last
-        assert last.endswith(bare(report(name).privacy.paragraphs[-1]))
-
-
-def test_pages_are_a4_or_letter():
-    assert {tuple(round(side) for side in size) for size in printed("weekly").sizes} == {(595, 842)}
-    (letter,) = render(report("empty"), ["pdf"], paper="us-letter")
-    assert {tuple(map(round, size)) for size in Printed(letter.content).sizes} == {(612, 792)}
-
-
 def test_an_empty_report_says_so_instead_of_drawing_nothing():
     assert not page("empty").all("img")
     for text in (page("empty").text, printed("empty").text):
@@ -335,10 +182,6 @@ def test_the_same_report_has_the_same_bytes_elsewhere_and_later(tmp_path):
         assert f"{file.name} {hashlib.sha256(file.content).hexdigest()}" in told[0].splitlines()
 
 
-def test_the_file_says_that_it_was_made_on_the_last_day_of_its_period():
-    assert printed("weekly").made in {"", "D:20261108000000Z", "D:20261108000000+00'00"}
-
-
 def test_files_are_named_after_report_and_period():
     made = render(report("empty"), ["csv", "json", "html", "pdf"])
     names = [file.name for file in made]
@@ -374,49 +217,3 @@ def test_values_read_as_people_write_them():
     assert words_of(None, "text") == ""
     year_end = period_words(dt.date(2026, 12, 28), dt.date(2027, 1, 3))
     assert year_end == "Mon\u00a028\u00a0Dec\u00a02026 to Sun\u00a03\u00a0Jan\u00a02027"
-
-
-def test_columns_fit_on_paper_and_numbers_are_never_broken():
-    sheet = sheet_of(report("weekly"), {}, breakable)
-    for section in sheet["sections"]:
-        for table in section["tables"]:
-            laid = laid_out(table)
-            fixed = [width["size"] for width in laid["widths"] if width["fixed"]]
-            assert sum(fixed) <= PAPER_PT
-            assert not laid["flipped"]
-
-
-def test_a_table_that_is_too_wide_lies_on_its_side_with_its_heading():
-    lessons = made_reports.lessons(3)
-    wide = msgspec.structs.replace(
-        lessons,
-        columns=lessons.columns * 2,
-        rows=tuple(row * 2 for row in lessons.rows),
-        withheld=(),
-    )
-    section = msgspec.structs.replace(report("weekly").sections[2], tables=(wide,), charts=())
-    made = msgspec.structs.replace(report("weekly"), sections=(section,))
-    (pdf,) = render(made, ["pdf"])
-    seen = Printed(pdf.content)
-    sides = [round(size[0]) for size in seen.sizes]
-    assert sides == [595, 842, 595]
-    assert bare(section.heading) in seen.texts[1]
-    assert bare(wide.title) in seen.texts[1]
-
-
-@pytest.mark.parametrize("sentences", range(0, 24, 3))
-def test_tables_break_well_wherever_a_page_ends(sentences):
-    table = made_reports.lessons(34)
-    section = msgspec.structs.replace(report("weekly").sections[3], charts=(), tables=(table,))
-    short = msgspec.structs.replace(section, tables=(made_reports.not_reported(),))
-    made = msgspec.structs.replace(
-        report("weekly"),
-        summary=("A sentence that takes a line of the page.",) * sentences,
-        sections=(section, short, section, short),
-    )
-    seen = Printed(render(made, ["pdf"])[0].content)
-    for tags in seen.tags:
-        kinds = [tag.kind for tag in tags if tag.kind != "Span"]
-        assert kinds[-1] not in {"H1", "Caption", "TH", "THead"}
-    for word in {cell for cells in cell_words(table) for cell in cells[3:6] if cell != WITHHELD}:
-        assert seen.text.count(word) >= 2
