@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import multiprocessing
 import threading
+import time
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.queues import Queue
@@ -141,8 +142,11 @@ def _play(tasks: list[RoomTask], console: Console, stop: threading.Event) -> Non
     told: Queue[tuple[str, int]] = context.Queue()
     ended = context.Event()
     pool = ProcessPoolExecutor(len(tasks), context, initializer=_begin, initargs=(told, ended))
+    lessons = sum(len(task.lessons) for task in tasks)
+    begun_s = time.monotonic()
+    if not console.is_terminal:  # there is no bar to look at
+        console.print(f"History:  playing {lessons} lessons of the weeks before, about a minute")
     with pool, Progress(*_COLUMNS, console=console, transient=True) as progress:
-        lessons = sum(len(task.lessons) for task in tasks)
         bar = progress.add_task(f"playing {lessons} earlier lessons", total=lessons)
         try:
             running = [pool.submit(_play_room, task) for task in tasks]
@@ -158,6 +162,9 @@ def _play(tasks: list[RoomTask], console: Console, stop: threading.Event) -> Non
             raise
     for future in running:
         future.result()
+    if not stop.is_set():
+        took_s = time.monotonic() - begun_s
+        console.print(f"History:  {lessons} lessons played in {took_s:.0f} s", highlight=False)
 
 
 def _has_failed(running: list[Future[None]]) -> bool:
