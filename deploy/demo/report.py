@@ -12,11 +12,8 @@ from rich.table import Table
 from deploy.demo.summary import HEADING, Student, Summary
 
 MORE_SQL: Final = """\
-SELECT r.name, s.label, w.window_start, w.score / 100.0 AS index, w.n_obs, w.n_exp,
-       w.missing_reason
-FROM attention_windows w JOIN participations p USING (participation_id)
-JOIN rooms r ON r.room_id = w.room_id LEFT JOIN seats s ON s.seat_id = p.seat_id
-ORDER BY 1, 2, 3;"""
+SELECT local_start, class, room, attention, lost_points, coverage, reason_words
+FROM v_lessons ORDER BY local_start DESC LIMIT 20"""
 
 
 def print_summary(
@@ -50,12 +47,14 @@ def print_summary(
         what = "The last week" if Path(path) in weekly else "The lesson"
         console.print(f"\n{what} as a report: {path}", highlight=False, soft_wrap=True)
     console.print(
-        f"\nThe database stays in {state}. To ask it for more:\n"
-        f"  .venv/bin/facepose db shell --state {state}",
+        f"\nThe database stays in {state}. To ask it for more (`--views` tells what there is; "
+        f"`facepose db shell --state {state}` is psql):\n"
+        f'  .venv/bin/facepose sql --state {state} "',
         highlight=False,
         soft_wrap=True,
+        end="",
     )
-    console.print(MORE_SQL, highlight=False, style="cyan")
+    console.print(f'{MORE_SQL}"', highlight=False, style="cyan", soft_wrap=True)
 
 
 def students_table(students: Sequence[Student]) -> Table:
